@@ -1,0 +1,68 @@
+//! Why a model could not be read, built or written.
+
+use std::path::PathBuf;
+
+/// One sentence for the person who named the model; files and tensors are named.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A MODEL argument that is none of the known forms.
+    #[error(
+        "{0:?} is not a model; give mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or \
+         random:sd15, random:mini, random:FOLDER with an optional @SEED"
+    )]
+    UnknownReference(String),
+    /// A Hub id that nobody has fetched yet.
+    #[error("{0} is a Hub id; it must be downloaded before it can be opened")]
+    NotFetched(String),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not what its place or name promises.
+    #[error("{path} is not a usable model file: {reason}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// A tensor that the network needs is absent.
+    #[error("{path} has no tensor {name}")]
+    MissingTensor {
+        /// The file or folder.
+        path: PathBuf,
+        /// The name looked for, as it would stand in that file.
+        name: String,
+    },
+    /// A tensor has another shape than the configuration asks for.
+    #[error("{path}: tensor {name} has shape {found:?}, but its configuration asks for {expected:?}")]
+    Shape {
+        /// The file or folder.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<i64>,
+        /// The shape that fits.
+        expected: Vec<i64>,
+    },
+    /// A `config.json` this project's networks cannot represent.
+    #[error("{path}: {reason}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Which key, its value, and what is supported.
+        reason: String,
+    },
+    /// libtorch refused an operation.
+    #[error("tensor engine: {0}")]
+    Tensor(#[from] engine::tch::TchError),
+}
+
+/// Shorthand of this crate.
+pub type Result<T> = std::result::Result<T, ModelError>;

@@ -1,0 +1,16 @@
+//! Stable Diffusion 1.x: networks, tokenizer, noise schedule, weight files in and out. No I/O but files.
+//!
+//! # Layout
+//! - [`config`]: sizes of every network, read from `config.json`, never assumed
+//! - [`tokenizer`]: CLIP's byte-pair encoding with its bundled vocabulary
+//! - [`layers`]: how a network part finds its weights, and the layers that all parts share
+//! - [`text_encoder`], [`unet`], [`vae`]: the networks, one part a file
+//! - [`schedule`]: `alphas_cumprod` and what follows from it
+//! - [`weights`]: where weights come from and go to: diffusers folders, single files, seeds
+//! - [`reference`], [`base`]: a MODEL as users write it, and the opened model it names
+
+pub mod error;
+pub mod weights;
+
+pub use error::ModelError;
+pub use weights::{Part, WeightSource};

@@ -14,7 +14,7 @@ pub struct Assignment {
     pub job: JobId,
     /// The base model, as the command line writes it (`mini`, a path, `random:…`).
     pub model: String,
-    /// Training parameters (the token removed) and the folder of unpacked images.
+    /// Training parameters and the folder of unpacked images.
     pub train: Option<TrainAssignment>,
     /// What to draw.
     pub inference: Vec<Txt2ImgParams>,
@@ -25,7 +25,7 @@ pub struct Assignment {
 /// The training part of an [`Assignment`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainAssignment {
-    /// The parameters.
+    /// The parameters, without the URL and the token they came with.
     pub params: TrainParams,
     /// The unpacked images.
     pub images_dir: PathBuf,
@@ -39,9 +39,10 @@ pub enum SupervisorMessage {
     Run(Box<Assignment>),
 }
 
-/// A line from the child.
+/// A line from the child. The tag is `kind`, because `message` and `event` are keys of [`JobEvent`], which shares its
+/// object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChildMessage {
     /// The child is up, with this device.
     Ready {

@@ -1,6 +1,6 @@
 //! What a running job reports.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The parts of a job, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,8 +58,10 @@ pub enum JobEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         loss: Option<f64>,
         /// Steps per second over the stage so far.
+        #[serde(deserialize_with = "null_as_zero")]
         its_per_s: f64,
         /// Estimated time until the stage ends, in seconds.
+        #[serde(deserialize_with = "null_as_zero")]
         seconds_left: f64,
     },
     /// A picture was drawn.
@@ -83,4 +85,9 @@ pub enum JobEvent {
         /// One sentence.
         message: String,
     },
+}
+
+/// JSON has no infinity: the estimates of a first step that took no measurable time travel as null.
+fn null_as_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::JobOutput;
+use crate::request::redact;
 
 /// A job's id: opaque to clients, safe in a path and in a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,7 +116,7 @@ impl fmt::Display for JobStatus {
 }
 
 /// Everything the store knows of a job. Times are milliseconds since 1970 of the database's clock.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct JobRecord {
     /// The job's id.
     pub id: JobId,
@@ -141,4 +142,24 @@ pub struct JobRecord {
     pub attempts: i64,
     /// The worker of the newest attempt.
     pub worker: Option<String>,
+}
+
+/// Shows the input redacted, and of the webhook only that there is one: clients put tokens into its query.
+impl fmt::Debug for JobRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobRecord")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .field("input", &redact(self.input.clone()))
+            .field("webhook", &self.webhook.as_ref().map(|_| "***"))
+            .field("output", &self.output)
+            .field("progress", &self.progress)
+            .field("error", &self.error)
+            .field("created_ms", &self.created_ms)
+            .field("started_ms", &self.started_ms)
+            .field("done_ms", &self.done_ms)
+            .field("attempts", &self.attempts)
+            .field("worker", &self.worker)
+            .finish()
+    }
 }

@@ -7,8 +7,13 @@ use crate::JobId;
 
 /// Names a file in the artifact store: `{job id}/{file name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ArtifactKey(String);
+
+/// Why a text is not an artifact key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an artifact key is a job id, a slash and one plain file name")]
+pub struct BadArtifactKey;
 
 impl ArtifactKey {
     /// The key of a job's file. `None` unless `file` is one plain file name of `[A-Za-z0-9._-]`.
@@ -34,6 +39,20 @@ impl ArtifactKey {
     /// The file name without the job's id.
     pub fn file_name(&self) -> &str {
         self.0.split_once('/').map_or("", |(_, file)| file)
+    }
+}
+
+impl TryFrom<String> for ArtifactKey {
+    type Error = BadArtifactKey;
+
+    fn try_from(text: String) -> Result<Self, BadArtifactKey> {
+        Self::parse(&text).ok_or(BadArtifactKey)
+    }
+}
+
+impl From<ArtifactKey> for String {
+    fn from(key: ArtifactKey) -> Self {
+        key.0
     }
 }
 

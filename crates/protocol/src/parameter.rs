@@ -96,7 +96,7 @@ pub fn required<T>() -> Option<T> {
     None
 }
 
-/// Reads one field and removes it from `fields`. Null counts as absent, as it does for the original endpoint.
+/// Reads one field and removes it from `fields`. Null counts as absent, except where it is a value of the type.
 ///
 /// # Errors
 /// When the field is required and absent, has another type, or lies outside its limit.
@@ -109,15 +109,17 @@ pub fn take<T: FromJson>(
 ) -> Result<T, RequestError> {
     let expected = || if check.words.is_empty() { T::expected() } else { check.words.clone() };
     let mut given = None;
+    let mut null = None;
     for name in names {
-        if let Some(value) = fields.shift_remove(*name)
-            && !value.is_null()
-        {
-            given = given.or(Some((*name, value)));
+        match fields.shift_remove(*name) {
+            Some(Value::Null) => null = T::null(),
+            Some(value) => given = given.or(Some((*name, value))),
+            None => {}
         }
     }
     let Some((name, value)) = given else {
-        return default
+        return null
+            .or(default)
             .ok_or_else(|| RequestError::Missing { path: format!("{path}.{}", names[0]), expected: expected() });
     };
     let wrong =

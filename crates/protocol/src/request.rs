@@ -51,7 +51,7 @@ impl JobRequest {
         let input = object(input, "input", "an object with \"train\" and \"inference\"")?;
         refuse_s3(body.get("s3Config"))?;
         let request = Self {
-            train: optional(&input, "train").map(|v| TrainParams::parse_checked(v, "input.train")).transpose()?,
+            train: optional(&input, "train").map(|v| TrainParams::parse_job(v, "input.train")).transpose()?,
             inference: parse_inference(optional(&input, "inference"))?,
             webhook: parse_webhook(optional(&body, "webhook").or(optional(&body, "webhookV2")))?,
             policy: Policy::parse(optional(&body, "policy").unwrap_or(&Value::Object(Map::new())), "policy")?,

@@ -36,8 +36,9 @@ parameters! {
     /// Training parameters; the defaults are the original endpoint's, but for the UNet's resolution (its code had 256,
     /// at which Stable Diffusion 1.5 degrades; its later documentation has 512).
     pub struct TrainParams {
-        /// A publicly accessible URL to your zip file containing your data set images.
-        data_url: String = required(), http_url();
+        /// A publicly accessible URL to your zip file containing your data set images. A job must have it; the command
+        /// line gives the images by path instead.
+        data_url: Option<String> = or(None), if_given(http_url());
         /// A unique name to train your concept with; it becomes the caption of every image, instead of the file names.
         concept_name: Option<String> = or(None), if_given(Check::new("a text of at most 200 characters that is not blank", |name: &String| !name.trim().is_empty() && name.chars().count() <= 200));
         /// Enables offset noise (strength 0.1) in the UNet stage, for style training.
@@ -94,12 +95,18 @@ fn is_repository(name: &str) -> bool {
 }
 
 impl TrainParams {
-    /// [`TrainParams::parse`] and the rules that concern two fields at once.
+    /// [`TrainParams::parse`] for a job: with the rules that concern the whole object.
     ///
     /// # Errors
-    /// As `parse`; and when both `hf_model` and `ckpt_link` are given.
-    pub fn parse_checked(value: &Value, path: &str) -> Result<Self, RequestError> {
+    /// As `parse`; when `data_url` is missing; and when both `hf_model` and `ckpt_link` are given.
+    pub fn parse_job(value: &Value, path: &str) -> Result<Self, RequestError> {
         let params = Self::parse(value, path)?;
+        if params.data_url.is_none() {
+            return Err(RequestError::Missing {
+                path: format!("{path}.data_url"),
+                expected: "the URL of a zip file with your images".into(),
+            });
+        }
         if params.hf_model.is_some() && params.ckpt_link.is_some() {
             return Err(RequestError::Conflict(format!(
                 "{path}.hf_model and {path}.ckpt_link are both given; leave one of them out, a training starts from one \

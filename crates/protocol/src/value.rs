@@ -57,6 +57,11 @@ pub trait FromJson: Sized {
 
     /// Reads the value; `None` when it does not fit.
     fn from_json(value: &Value) -> Option<Self>;
+
+    /// What an explicit null stands for; `None` when null is the same as leaving the field out.
+    fn null() -> Option<Self> {
+        None
+    }
 }
 
 impl FromJson for bool {
@@ -185,9 +190,14 @@ impl<T: FromJson> FromJson for Option<T> {
     fn from_json(value: &Value) -> Option<Self> {
         T::from_json(value).map(Some)
     }
+
+    fn null() -> Option<Self> {
+        Some(None)
+    }
 }
 
-/// Names a value in an error sentence: its kind and, unless it is secret, a shortened text of it.
+/// Names a value in an error sentence: its kind and, unless it is secret, a shortened text of it. Of lists and objects
+/// only the kind is named, because a token may stand inside.
 pub(crate) fn describe(value: &Value, secret: bool) -> String {
     /// Longest piece of a user's value that an error repeats, so that a sentence stays a sentence.
     const SHOWN_CHARS: usize = 60;
@@ -204,7 +214,7 @@ pub(crate) fn describe(value: &Value, secret: bool) -> String {
         Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => format!("the text \"{}\"", shorten(text.clone())),
-        Value::Array(_) => format!("the list {}", shorten(value.to_string())),
-        Value::Object(_) => format!("the object {}", shorten(value.to_string())),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
     }
 }

@@ -1,0 +1,27 @@
+//! Why a picture could not be drawn.
+
+/// One sentence for the person who asked for the picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Txt2ImgError {
+    /// The model could not be read or built.
+    #[error(transparent)]
+    Model(#[from] model::ModelError),
+    /// libtorch refused an operation.
+    #[error("tensor engine: {0}")]
+    Tensor(#[from] engine::tch::TchError),
+    /// The network's answer has no number in it.
+    #[error(
+        "the {network} gave only NaN or infinite values; train with a lower learning rate, or draw with --precision fp32"
+    )]
+    NotFinite {
+        /// `UNet` or `VAE`.
+        network: &'static str,
+    },
+    /// The PNG could not be encoded.
+    #[error("the picture could not be encoded as PNG: {0}")]
+    Png(#[from] png::EncodingError),
+}
+
+/// Shorthand of this crate.
+pub type Result<T> = std::result::Result<T, Txt2ImgError>;

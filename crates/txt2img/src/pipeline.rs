@@ -1,0 +1,207 @@
+//! From parameters to pictures.
+
+use std::time::Instant;
+
+use engine::Precision;
+use engine::tch::{Device, Kind, Tensor, no_grad};
+use model::{BaseModel, NoiseSchedule, TextEncoder, Tokenizer, UNet, Vae};
+use protocol::{JobEvent, Stage, Txt2ImgParams};
+use serde_json::Value;
+
+use crate::denoiser::GuidedUNet;
+use crate::error::Result;
+use crate::info::{Resolved, info};
+use crate::infotext::infotext;
+use crate::picture::{Picture, pixels};
+use crate::sampler::{Churn, Sampler, Settings, StepNoise, Walk, sampler};
+use crate::seeds::{ImageNoise, resolve};
+
+/// A model ready to draw.
+#[derive(Debug)]
+pub struct Pipeline {
+    name: String,
+    tokenizer: Tokenizer,
+    text_encoder: TextEncoder,
+    unet: UNet,
+    vae: Vae,
+    schedule: NoiseSchedule,
+    device: Device,
+    compute: Kind,
+}
+
+/// What a request needs beside its parameters: chance and time, handed in.
+pub struct Occasion<'a> {
+    /// Yields any 64-bit number; asked when a seed is -1.
+    pub draw_seed: &'a mut dyn FnMut() -> u64,
+    /// Local time, `YYYYMMDDhhmmss`.
+    pub job_timestamp: String,
+    /// Told of each step and picture.
+    pub observer: &'a mut dyn FnMut(JobEvent),
+    /// Index of the request in `input.inference`, for the events.
+    pub item: usize,
+}
+
+impl std::fmt::Debug for Occasion<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Occasion").field("item", &self.item).finish_non_exhaustive()
+    }
+}
+
+/// The answer to one request, in the web UI's three parts.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    /// The images in the order of their seeds.
+    pub pictures: Vec<Picture>,
+    /// The request with its defaults filled in.
+    pub parameters: Value,
+    /// JSON text with what was resolved.
+    pub info: String,
+}
+
+impl Pipeline {
+    /// Loads the networks. UNet and text encoder compute in `precision`; the VAE and the sampler's state stay f32.
+    ///
+    /// # Errors
+    /// When a weight is missing, damaged or of another shape.
+    pub fn load(base: &BaseModel, device: Device, precision: Precision) -> Result<Self> {
+        let compute = precision.kind();
+        Ok(Self {
+            name: base.name(),
+            tokenizer: base.tokenizer()?,
+            text_encoder: base.text_encoder(device, compute)?,
+            unet: base.unet(device, compute)?,
+            vae: base.vae(device, Kind::Float)?,
+            schedule: base.schedule(),
+            device,
+            compute,
+        })
+    }
+
+    /// Draws every image of the request. An image depends on its seed and the parameters alone, not on its batch.
+    ///
+    /// # Errors
+    /// When a network fails or gives no finite number.
+    pub fn draw(&self, params: &Txt2ImgParams, occasion: &mut Occasion<'_>) -> Result<Drawing> {
+        let first_seed = resolve(params.seed, occasion.draw_seed);
+        let first_subseed = resolve(params.subseed, occasion.draw_seed);
+        let images = u64::from(params.images());
+        let seeds: Vec<u64> = (first_seed..first_seed + images).collect();
+        let subseeds: Vec<u64> = (first_subseed..first_subseed + images).collect();
+
+        let negative = self.encode(params.negative_prompt.as_deref().unwrap_or(""), "negative_prompt", occasion);
+        let positive = self.encode(&params.prompt, "prompt", occasion);
+        let mut unet =
+            GuidedUNet::new(&self.unet, &self.schedule, &negative, &positive, params.cfg_scale, self.compute);
+        let mut progress = Progress::new(params);
+        let mut pictures: Vec<Picture> = Vec::with_capacity(seeds.len());
+        for batch in seeds.chunks(params.batch_size as usize) {
+            let latents = self.sample(params, batch, &mut unet, &mut |_| (occasion.observer)(progress.step()))?;
+            for (index, seed) in batch.iter().enumerate() {
+                pictures.push(self.picture(params, &latents.get(index as i64), *seed)?);
+                let image = JobEvent::Image { item: occasion.item, index: pictures.len() - 1, seed: *seed };
+                (occasion.observer)(image);
+            }
+        }
+        let infotexts: Vec<String> = pictures.iter().map(|picture| picture.infotext.clone()).collect();
+        let resolved = Resolved {
+            seeds: &seeds,
+            subseeds: &subseeds,
+            infotexts: &infotexts,
+            model: &self.name,
+            job_timestamp: &occasion.job_timestamp,
+        };
+        Ok(Drawing { parameters: echo(params), info: info(params, &resolved), pictures })
+    }
+
+    /// The text encoder's states, `[1, 77, width]`.
+    fn encode(&self, text: &str, field: &str, occasion: &mut Occasion<'_>) -> Tensor {
+        let tokens = self.tokenizer.encode(text).len();
+        if tokens > model::tokenizer::TEXT_TOKENS_MAX {
+            let message = format!(
+                "input.inference[{}].{field} has {tokens} tokens; the model reads the first {} and the rest was left out.",
+                occasion.item,
+                model::tokenizer::TEXT_TOKENS_MAX
+            );
+            (occasion.observer)(JobEvent::Warning { message });
+        }
+        let ids = Tensor::from_slice(&self.tokenizer.encode_padded(text)).unsqueeze(0).to_device(self.device);
+        no_grad(|| self.text_encoder.forward(&ids, self.compute))
+    }
+
+    /// Latents of one batch, `[batch, 4, height/8, width/8]`, as the VAE expects them.
+    fn sample(
+        &self,
+        params: &Txt2ImgParams,
+        seeds: &[u64],
+        unet: &mut GuidedUNet<'_>,
+        on_step: &mut dyn FnMut(usize),
+    ) -> Result<Tensor> {
+        let algorithm: &dyn Sampler = sampler(params.sampler());
+        let trajectory = algorithm.trajectory(&self.schedule, params.steps);
+        let shape = [4, i64::from(params.height / 8), i64::from(params.width / 8)];
+        let mut noise = ImageNoise::new(seeds, shape, self.device);
+        let x = algorithm.first_latents(&noise.next(), &trajectory);
+        let settings = settings(params);
+        let mut walk = Walk { denoiser: unet, noise: &mut noise, trajectory: &trajectory, settings, on_step };
+        no_grad(|| algorithm.sample(&mut walk, x))
+    }
+
+    /// Decodes one image's latents, `[4, height/8, width/8]`; one at a time, so that memory does not grow with the batch.
+    fn picture(&self, params: &Txt2ImgParams, latents: &Tensor, seed: u64) -> Result<Picture> {
+        let decoded = no_grad(|| self.vae.decode(&latents.unsqueeze(0))).squeeze_dim(0);
+        Ok(Picture {
+            width: params.width,
+            height: params.height,
+            rgb: pixels(&decoded)?,
+            seed,
+            infotext: infotext(params, seed, &self.name),
+        })
+    }
+}
+
+/// The walk's settings; 0 and null stand for the web UI's defaults.
+fn settings(params: &Txt2ImgParams) -> Settings {
+    let churn = Churn {
+        amount: params.s_churn,
+        sigma_min: params.s_tmin,
+        sigma_max: params.s_tmax.filter(|sigma| *sigma > 0.0).unwrap_or(f64::INFINITY),
+        noise: if params.s_noise == 0.0 { 1.0 } else { params.s_noise },
+    };
+    Settings { eta: params.eta, churn }
+}
+
+/// The request as it is echoed: with defaults, without what only the wrapper around the web UI knows.
+fn echo(params: &Txt2ImgParams) -> Value {
+    let mut echo = serde_json::to_value(params).unwrap_or_default();
+    if let Some(fields) = echo.as_object_mut() {
+        fields.shift_remove("passback");
+    }
+    echo
+}
+
+/// Counts the steps of all batches of a request.
+struct Progress {
+    step: u64,
+    total: u64,
+    started: Instant,
+}
+
+impl Progress {
+    fn new(params: &Txt2ImgParams) -> Self {
+        let total = u64::from(params.steps) * u64::from(params.n_iter);
+        Self { step: 0, total, started: Instant::now() }
+    }
+
+    fn step(&mut self) -> JobEvent {
+        self.step += 1;
+        let its_per_s = self.step as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        JobEvent::Step {
+            stage: Stage::Inference,
+            step: self.step,
+            total: self.total,
+            loss: None,
+            its_per_s,
+            seconds_left: (self.total - self.step) as f64 / its_per_s,
+        }
+    }
+}

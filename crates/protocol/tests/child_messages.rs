@@ -1,0 +1,139 @@
+//! Every line that crosses the wire between the supervisor and its child, letter by letter, there and back.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Debug;
+
+use protocol::child::{ChildImages, ChildModel, ChildOutput, TrainAssignment};
+use protocol::{Assignment, ChildMessage, JobEvent, JobRequest, Stage, SupervisorMessage, TrainParams};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+#[track_caller]
+fn is_line<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T, line: &str) {
+    assert_eq!(serde_json::to_string(message).unwrap(), line);
+    assert_eq!(&serde_json::from_str::<T>(line).unwrap(), message);
+}
+
+#[test]
+fn the_child_says_that_it_is_ready() {
+    is_line(&ChildMessage::Ready { device: "cuda:0".into() }, r#"{"kind":"ready","device":"cuda:0"}"#);
+}
+
+#[test]
+fn the_child_says_that_a_job_failed() {
+    is_line(
+        &ChildMessage::Failed { error: "The zip holds no images.".into() },
+        r#"{"kind":"failed","error":"The zip holds no images."}"#,
+    );
+}
+
+#[test]
+fn the_child_names_the_files_it_made() {
+    let output = ChildOutput {
+        inference: vec![ChildImages {
+            images: vec!["0-0.png".into()],
+            parameters: json!({"steps": 4}),
+            info: "{}".into(),
+        }],
+        train: Some(ChildModel {
+            checkpoint: "job-1.ckpt".into(),
+            safetensors: "job-1.safetensors".into(),
+            report: "train.json".into(),
+        }),
+    };
+    is_line(
+        &ChildMessage::Done(output),
+        r#"{"kind":"done","inference":[{"images":["0-0.png"],"parameters":{"steps":4},"info":"{}"}],"train":{"checkpoint":"job-1.ckpt","safetensors":"job-1.safetensors","report":"train.json"}}"#,
+    );
+    is_line(&ChildMessage::Done(ChildOutput::default()), r#"{"kind":"done","inference":[],"train":null}"#);
+}
+
+#[test]
+fn the_child_reports_every_kind_of_event() {
+    let step = |loss| JobEvent::Step { stage: Stage::Unet, step: 3, total: 6, loss, its_per_s: 1.5, seconds_left: 2.0 };
+    let cases = [
+        (JobEvent::Stage { stage: Stage::Text }, r#""event":"stage","stage":"text""#),
+        (
+            step(Some(0.125)),
+            r#""event":"step","stage":"unet","step":3,"total":6,"loss":0.125,"its_per_s":1.5,"seconds_left":2.0"#,
+        ),
+        (step(None), r#""event":"step","stage":"unet","step":3,"total":6,"its_per_s":1.5,"seconds_left":2.0"#),
+        (
+            JobEvent::Image { item: 0, index: 1, seed: 4_294_967_295 },
+            r#""event":"image","item":0,"index":1,"seed":4294967295"#,
+        ),
+        (
+            JobEvent::Warning { message: "One photo is very small.".into() },
+            r#""event":"warning","message":"One photo is very small.""#,
+        ),
+        (
+            JobEvent::AttemptLost { attempt: 1, message: "The worker went away.".into() },
+            r#""event":"attempt_lost","attempt":1,"message":"The worker went away.""#,
+        ),
+    ];
+    for (event, fields) in cases {
+        is_line(&event, &format!("{{{fields}}}"));
+        is_line(&ChildMessage::Event(event), &format!(r#"{{"kind":"event",{fields}}}"#));
+    }
+}
+
+#[test]
+fn estimates_without_bound_arrive_as_zero() {
+    let event = JobEvent::Step {
+        stage: Stage::Text,
+        step: 1,
+        total: 2,
+        loss: Some(f64::NAN),
+        its_per_s: f64::INFINITY,
+        seconds_left: f64::NAN,
+    };
+    let line = serde_json::to_string(&event).unwrap();
+    let expected =
+        JobEvent::Step { stage: Stage::Text, step: 1, total: 2, loss: None, its_per_s: 0.0, seconds_left: 0.0 };
+    assert_eq!(serde_json::from_str::<JobEvent>(&line).unwrap(), expected);
+}
+
+#[test]
+fn every_stage_is_called_by_the_word_that_travels() {
+    let stages =
+        [Stage::Download, Stage::Prepare, Stage::Text, Stage::Unet, Stage::Export, Stage::Inference, Stage::Upload];
+    for stage in stages {
+        assert_eq!(serde_json::to_value(stage).unwrap(), json!(stage.as_str()));
+    }
+}
+
+#[test]
+fn the_supervisor_sends_a_whole_job_in_one_line() {
+    let body = json!({"input": {
+        "train": {"data_url": "https://photos.example/dog.zip"},
+        "inference": [{"prompt": "line one\nline two"}],
+    }});
+    let request = JobRequest::parse(&body).unwrap();
+    let params = TrainParams { data_url: None, ..request.train.unwrap() };
+    let assignment = Assignment {
+        job: "job-1".parse().unwrap(),
+        model: "mini".into(),
+        train: Some(TrainAssignment { params, images_dir: "/data/images".into() }),
+        inference: request.inference,
+        out_dir: "/data/out".into(),
+    };
+    is_line(
+        &SupervisorMessage::Run(Box::new(assignment)),
+        concat!(
+            r#"{"command":"run","job":"job-1","model":"mini","train":{"params":{"data_url":null,"#,
+            r#""concept_name":null,"offset_noise":false,"pndm_scheduler":false,"hf_model":null,"hf_token":null,"#,
+            r#""ckpt_link":null,"text_steps":350,"text_seed":555,"text_batch_size":1,"text_resolution":512,"#,
+            r#""text_learning_rate":1e-6,"text_lr_scheduler":"linear","text_8_bit_adam":false,"#,
+            r#""text_training":"frozen_unet","unet_seed":555,"unet_batch_size":1,"unet_resolution":512,"unet_epochs":150,"#,
+            r#""unet_learning_rate":2e-6,"unet_lr_scheduler":"linear","unet_8_bit_adam":false},"images_dir":"/data/images"},"#,
+            r#""inference":[{"enable_hr":false,"denoising_strength":0.0,"firstphase_width":0,"firstphase_height":0,"#,
+            r#""hr_scale":2.0,"hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"#,
+            r#""prompt":"line one\nline two","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0.0,"#,
+            r#""seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":"Euler","batch_size":1,"n_iter":1,"#,
+            r#""steps":50,"cfg_scale":7.0,"width":512,"height":512,"restore_faces":false,"tiling":false,"#,
+            r#""negative_prompt":null,"eta":null,"s_churn":0.0,"s_tmax":null,"s_tmin":0.0,"s_noise":1.0,"#,
+            r#""sampler_index":"Euler","script_name":null,"passback":null}],"out_dir":"/data/out"}"#,
+        ),
+    );
+}

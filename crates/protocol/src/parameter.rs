@@ -24,6 +24,17 @@ pub struct Parameter {
     pub doc: String,
 }
 
+/// The rows as the README's Markdown table.
+pub fn markdown_table(rows: &[Parameter]) -> String {
+    let mut table = String::from("| name | type | default | must be | meaning |\n|---|---|---|---|---|\n");
+    for row in rows {
+        let default = row.default.as_ref().map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
+        let aliases: String = row.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
+        table += &format!("| `{}`{aliases} | {} | {default} | {} | {} |\n", row.name, row.kind, row.limits, row.doc);
+    }
+    table
+}
+
 /// A limit on a value: its words and its test.
 pub struct Check<T> {
     words: String,

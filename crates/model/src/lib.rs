@@ -9,8 +9,22 @@
 //! - [`weights`]: where weights come from and go to: diffusers folders, single files, seeds
 //! - [`reference`], [`base`]: a MODEL as users write it, and the opened model it names
 
+pub mod config;
 pub mod error;
+pub mod layers;
+pub mod schedule;
+pub mod text_encoder;
+pub mod tokenizer;
+pub mod unet;
+pub mod vae;
 pub mod weights;
 
+pub use config::{ModelConfig, PredictionType, ScheduleConfig, TextConfig, UNetConfig, VaeConfig};
 pub use error::ModelError;
+pub use layers::{Loader, count_parameters};
+pub use schedule::NoiseSchedule;
+pub use text_encoder::TextEncoder;
+pub use tokenizer::Tokenizer;
+pub use unet::UNet;
+pub use vae::{Posterior, Vae};
 pub use weights::{Part, WeightSource};

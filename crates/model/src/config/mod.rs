@@ -1,0 +1,142 @@
+//! Sizes of every network, read from the `config.json` beside its weights, never assumed.
+//!
+//! Unknown keys are ignored, absent ones have diffusers' (or transformers') defaults, and a value that these networks
+//! cannot represent is refused by name: a model that opens is computed as its makers meant it.
+
+mod schedule;
+mod text;
+mod unet;
+mod vae;
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+pub use schedule::{PredictionType, ScheduleConfig};
+pub use text::{Activation, TextConfig};
+pub use unet::{HeadCounts, UNetConfig};
+pub use vae::VaeConfig;
+
+use crate::error::{ModelError, Result};
+
+/// The sizes of one Stable Diffusion model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// `text_encoder/config.json`
+    pub text: TextConfig,
+    /// `unet/config.json`
+    pub unet: UNetConfig,
+    /// `vae/config.json`
+    pub vae: VaeConfig,
+    /// `scheduler/scheduler_config.json`
+    pub schedule: ScheduleConfig,
+}
+
+impl ModelConfig {
+    /// Stable Diffusion 1.5.
+    #[must_use]
+    pub fn sd15() -> Self {
+        Self {
+            text: TextConfig::sd15(),
+            unet: UNetConfig::sd15(),
+            vae: VaeConfig::sd15(),
+            schedule: ScheduleConfig::sd15(),
+        }
+    }
+
+    /// The miniature model: every block of SD 1.5, few channels.
+    #[must_use]
+    pub fn mini() -> Self {
+        Self {
+            text: TextConfig::mini(),
+            unet: UNetConfig::mini(),
+            vae: VaeConfig::mini(),
+            schedule: ScheduleConfig::sd15(),
+        }
+    }
+
+    /// The configuration of a diffusers folder.
+    ///
+    /// A folder without `scheduler/scheduler_config.json` has SD 1.5's schedule; the other three files must be there.
+    ///
+    /// # Errors
+    /// When a file is missing, is no JSON of the right form, or asks for what these networks cannot represent.
+    pub fn from_folder(folder: &Path) -> Result<Self> {
+        let schedule = folder.join("scheduler/scheduler_config.json");
+        let config = Self {
+            text: read(&folder.join("text_encoder/config.json"), TextConfig::check)?,
+            unet: read(&folder.join("unet/config.json"), UNetConfig::check)?,
+            vae: read(&folder.join("vae/config.json"), VaeConfig::check)?,
+            schedule: if schedule.exists() { read(&schedule, ScheduleConfig::check)? } else { ScheduleConfig::sd15() },
+        };
+        config.check().map_err(|reason| ModelError::Config { path: folder.to_owned(), reason })?;
+        Ok(config)
+    }
+
+    /// What must hold within and between the four parts.
+    ///
+    /// # Errors
+    /// A sentence that names the key, its value and what is supported.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        self.text.check()?;
+        self.unet.check()?;
+        self.vae.check()?;
+        self.schedule.check()?;
+        if self.text.hidden_size != self.unet.cross_attention_dim {
+            return Err(format!(
+                "the UNet's cross_attention_dim {} is not the text encoder's hidden_size {}; both must come from one model",
+                self.unet.cross_attention_dim, self.text.hidden_size
+            ));
+        }
+        if self.unet.in_channels != self.vae.latent_channels || self.unet.out_channels != self.vae.latent_channels {
+            return Err(format!(
+                "the UNet's in_channels {} and out_channels {} are not the VAE's latent_channels {}; inpainting and other \
+                 widened UNets are not supported",
+                self.unet.in_channels, self.unet.out_channels, self.vae.latent_channels
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads and checks one configuration file.
+fn read<T: DeserializeOwned>(path: &Path, check: fn(&T) -> std::result::Result<(), String>) -> Result<T> {
+    let text = fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let refuse = |reason: String| ModelError::Config { path: path.to_owned(), reason };
+    let config: T = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    check(&config).map_err(refuse)?;
+    Ok(config)
+}
+
+/// The largest size any key may have: far above every published model, far below what overflows a tensor's size.
+const MAX_SIZE: i64 = 1 << 20;
+/// The most blocks or layers; bounds the work a hostile file can cause.
+const MAX_COUNT: i64 = 256;
+
+/// Refuses a size that is not positive or absurdly large.
+fn check_size(key: &str, value: i64) -> std::result::Result<(), String> {
+    check_range(key, value, MAX_SIZE)
+}
+
+/// Refuses a count that is not positive or absurdly large.
+fn check_count(key: &str, value: i64) -> std::result::Result<(), String> {
+    check_range(key, value, MAX_COUNT)
+}
+
+fn check_range(key: &str, value: i64, max: i64) -> std::result::Result<(), String> {
+    if (1..=max).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be from 1 to {max}")) }
+}
+
+/// Refuses a value other than the one these networks compute.
+fn check_is<T: PartialEq + std::fmt::Debug>(key: &str, value: &T, supported: &T) -> std::result::Result<(), String> {
+    if value == supported { Ok(()) } else { Err(format!("{key} is {value:?}; only {supported:?} is supported")) }
+}
+
+/// Refuses channels that do not fall into groups.
+fn check_groups(channels: &[i64], groups: i64) -> std::result::Result<(), String> {
+    match channels.iter().find(|&&count| count % groups != 0) {
+        Some(count) => Err(format!("block_out_channels has {count}, which norm_num_groups {groups} does not divide")),
+        None => Ok(()),
+    }
+}

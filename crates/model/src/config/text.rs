@@ -1,0 +1,93 @@
+//! `text_encoder/config.json`: transformers' `CLIPTextConfig`.
+
+use serde::Deserialize;
+
+use super::{check_count, check_size};
+
+/// The activation of feed-forward layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// x · sigmoid(1.702 x): SD 1.x.
+    QuickGelu,
+    /// The exact GELU: SD 2.x.
+    Gelu,
+}
+
+/// Sizes of CLIP's text model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct TextConfig {
+    /// Rows of the token embedding.
+    pub vocab_size: i64,
+    /// Width of the residual stream, and of the context the UNet sees.
+    pub hidden_size: i64,
+    /// Width inside feed-forward layers.
+    pub intermediate_size: i64,
+    /// Transformer layers.
+    pub num_hidden_layers: i64,
+    /// Attention heads; they share `hidden_size` evenly.
+    pub num_attention_heads: i64,
+    /// The longest sequence, specials included.
+    pub max_position_embeddings: i64,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// Activation of feed-forward layers.
+    pub hidden_act: Activation,
+}
+
+impl Default for TextConfig {
+    /// transformers' defaults for absent keys, which are not SD 1.5's.
+    fn default() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            layer_norm_eps: 1e-5,
+            hidden_act: Activation::QuickGelu,
+        }
+    }
+}
+
+impl TextConfig {
+    /// CLIP ViT-L/14: 123,060,480 parameters.
+    #[must_use]
+    pub fn sd15() -> Self {
+        Self { hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12, ..Self::default() }
+    }
+
+    /// The miniature model's.
+    #[must_use]
+    pub fn mini() -> Self {
+        Self {
+            hidden_size: 64,
+            intermediate_size: 256,
+            num_hidden_layers: 4,
+            num_attention_heads: 1,
+            ..Self::default()
+        }
+    }
+
+    /// What these networks can compute.
+    ///
+    /// # Errors
+    /// A sentence that names the key, its value and what is supported.
+    pub fn check(&self) -> Result<(), String> {
+        check_size("vocab_size", self.vocab_size)?;
+        check_size("hidden_size", self.hidden_size)?;
+        check_size("intermediate_size", self.intermediate_size)?;
+        check_count("num_hidden_layers", self.num_hidden_layers)?;
+        check_count("num_attention_heads", self.num_attention_heads)?;
+        check_size("max_position_embeddings", self.max_position_embeddings)?;
+        if self.hidden_size % self.num_attention_heads != 0 {
+            return Err(format!(
+                "hidden_size {} is not a multiple of num_attention_heads {}",
+                self.hidden_size, self.num_attention_heads
+            ));
+        }
+        Ok(())
+    }
+}

@@ -25,6 +25,7 @@ pub enum LrScheduler {
 
 impl FromJson for LrScheduler {
     const TYPE: &'static str = "string";
+    const CLOSED: bool = true;
 
     fn expected() -> String {
         "one of linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup".into()

@@ -59,6 +59,11 @@ impl<T> Check<T> {
     }
 }
 
+/// The limits of a field in words: its check's, or the list of values its type knows.
+pub fn limits<T: FromJson>(check: &Check<T>) -> String {
+    if check.words.is_empty() && T::CLOSED { T::expected() } else { check.words.clone() }
+}
+
 /// Every value of the type is fine.
 pub fn anything<T>() -> Check<T> {
     Check::new("", |_| true)
@@ -236,7 +241,7 @@ macro_rules! parameters {
                         aliases: &[$($($alias),+)?],
                         kind: <$ty as $crate::value::FromJson>::TYPE,
                         default: default.map(|value| serde_json::json!(value).to_string()),
-                        limits: check.words().to_owned(),
+                        limits: limits(&check),
                         doc: [$($doc.trim()),+].join(" "),
                     }
                 }),+]

@@ -38,6 +38,7 @@ impl SamplerName {
 
 impl FromJson for SamplerName {
     const TYPE: &'static str = "string";
+    const CLOSED: bool = true;
 
     fn expected() -> String {
         format!("one of {}", Self::ALL.map(Self::name).join(", "))

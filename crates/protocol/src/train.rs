@@ -19,6 +19,7 @@ pub enum TextTraining {
 
 impl FromJson for TextTraining {
     const TYPE: &'static str = "string";
+    const CLOSED: bool = true;
 
     fn expected() -> String {
         "joint or frozen_unet".into()

@@ -51,6 +51,8 @@ pub trait FromJson: Sized {
     const TYPE: &'static str;
     /// True when no message may show the value.
     const SECRET: bool = false;
+    /// True when [`FromJson::expected`] names every value there is.
+    const CLOSED: bool = false;
 
     /// What a user must send, as it continues "must be …".
     fn expected() -> String;
@@ -182,6 +184,7 @@ impl FromJson for Value {
 impl<T: FromJson> FromJson for Option<T> {
     const TYPE: &'static str = T::TYPE;
     const SECRET: bool = T::SECRET;
+    const CLOSED: bool = T::CLOSED;
 
     fn expected() -> String {
         format!("{} or null", T::expected())

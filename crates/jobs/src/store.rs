@@ -1,14 +1,14 @@
 //! Opening the database, its clock, and the hint that something changed.
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, Transaction};
 use tokio::sync::Notify;
 
 use crate::dialect::{Dialect, SQLITE};
@@ -55,19 +55,11 @@ impl JobStore {
     /// # Errors
     /// When the file cannot be made or opened, is no database, or was written by a newer version.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
-        make_private(path).map_err(|source| StoreError::File { path: path.into(), source })?;
+        let path = make_private(path).map_err(|source| StoreError::File { path: path.into(), source })?;
         sqlx::any::install_default_drivers();
-        let url = SqliteConnectOptions::new().filename(path).to_url_lossy();
-        let options = AnyConnectOptions::from_url(&url)?.disable_statement_logging();
-        let mut tries = 0;
-        let pool = loop {
-            match connect(options.clone(), &SQLITE).await {
-                Ok(pool) => break pool,
-                Err(error) if tries < OPEN_TRIES && is_locked(&error) => tries += 1,
-                Err(error) => return Err(error.into()),
-            }
-            tokio::time::sleep(OPEN_PAUSE).await;
-        };
+        let options = AnyConnectOptions::from_str(&sqlite_url(&path))?.disable_statement_logging();
+        prepare_file(&options, &SQLITE).await?;
+        let pool = connect_pool(options, &SQLITE).await?;
         let store = Self { pool, dialect: &SQLITE, clock, changed: Arc::default(), webhook_on_cancel: false };
         store.migrate().await?;
         Ok(store)
@@ -127,20 +119,46 @@ impl JobStore {
     }
 }
 
-async fn connect(options: AnyConnectOptions, dialect: &'static Dialect) -> std::result::Result<AnyPool, sqlx::Error> {
-    AnyPoolOptions::new()
+/// Connects once without the pool, which would answer a file that is no database by trying again until its time is up.
+async fn prepare_file(options: &AnyConnectOptions, dialect: &Dialect) -> Result<()> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    let mut tries = 0;
+    while let Err(error) = set_up(&mut connection, dialect).await {
+        tries += 1;
+        if tries == OPEN_TRIES || !is_locked(&error) {
+            return Err(error.into());
+        }
+        tokio::time::sleep(OPEN_PAUSE).await;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+async fn connect_pool(options: AnyConnectOptions, dialect: &'static Dialect) -> Result<AnyPool> {
+    let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(CONNECTION_WAIT)
-        .after_connect(move |connection: &mut AnyConnection, _| {
-            Box::pin(async move {
-                for statement in dialect.on_connect {
-                    connection.execute(sqlx::raw_sql(*statement)).await?;
-                }
-                Ok(())
-            })
-        })
-        .connect_with(options)
-        .await
+        .after_connect(move |connection: &mut AnyConnection, _| Box::pin(set_up(connection, dialect)));
+    Ok(pool.connect_with(options).await?)
+}
+
+async fn set_up(connection: &mut AnyConnection, dialect: &Dialect) -> std::result::Result<(), sqlx::Error> {
+    for statement in dialect.on_connect {
+        connection.execute(sqlx::raw_sql(*statement)).await?;
+    }
+    Ok(())
+}
+
+/// The file's URL. Everything but letters, digits and a few marks is percent-encoded, so any path is taken as it is.
+fn sqlite_url(path: &Path) -> String {
+    let mut url = String::from("sqlite://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(*byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url
 }
 
 fn is_locked(error: &sqlx::Error) -> bool {
@@ -148,8 +166,8 @@ fn is_locked(error: &sqlx::Error) -> bool {
 }
 
 /// Makes the file if it is missing, readable for its owner alone: inputs may hold tokens. SQLite gives its side files
-/// (`-wal`, `-shm`) the same mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
+/// (`-wal`, `-shm`) the same mode. Gives the absolute path.
+fn make_private(path: &Path) -> std::io::Result<PathBuf> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -159,5 +177,5 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     if std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o077 != 0 {
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     }
-    Ok(())
+    path.canonicalize()
 }

@@ -34,8 +34,9 @@ const VERSIONS: &[&[&str]] = &[&[
         event_count BIGINT NOT NULL DEFAULT 0,
         events_taken BIGINT NOT NULL DEFAULT 0
     )",
-    "CREATE INDEX jobs_queue ON jobs (priority DESC, front DESC, sequence) WHERE status = 'IN_QUEUE'",
-    "CREATE INDEX jobs_status ON jobs (status, sequence)",
+    // The order of claims within the waiting jobs, so that a claim reads one row of a long queue; and the way to the jobs
+    // of a state. (Beside a partial index for the queue, SQLite chose the other one and sorted the whole queue.)
+    "CREATE INDEX jobs_queue ON jobs (status, priority DESC, front DESC, sequence)",
     "CREATE TABLE events (
         job TEXT NOT NULL,
         seq BIGINT NOT NULL,

@@ -1,6 +1,6 @@
-//! The numbers behind `/health`, and what opening refuses.
+//! The numbers behind `/health`.
 
-use jobs::{Clock, Counts, JobStore, WORKER_SEEN_MS, WorkerState};
+use jobs::{Counts, WORKER_SEEN_MS, WorkerState};
 
 use crate::house::{House, LEASE_MS};
 
@@ -65,43 +65,4 @@ async fn workers_are_counted_by_state_until_they_vanish() {
     assert_eq!(workers().await, [0, 1, 0, 2]);
     house.wait_ms(86_400_000);
     assert_eq!(workers().await, [0, 0, 0, 0]);
-}
-
-#[tokio::test]
-async fn the_databases_clock_is_the_time_of_day() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let store = JobStore::open(&dir.path().join("jobs.db"), Clock::Database).await.unwrap();
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let apart = store.now_ms().await.unwrap() - since_1970.as_millis() as i64;
-    assert!(apart.abs() < 5_000, "{apart} ms");
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let path = dir.path().join("jobs.db");
-    let text = "not a database at all ".repeat(1_000);
-    std::fs::write(&path, &text).unwrap();
-    let error = JobStore::open(&path, Clock::Database).await.unwrap_err();
-    assert!(error.to_string().contains("not a database"), "{error}");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-}
-
-#[tokio::test]
-async fn a_missing_folder_is_named() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let error = JobStore::open(&dir.path().join("no/jobs.db"), Clock::Database).await.unwrap_err();
-    assert!(error.to_string().contains("no/jobs.db cannot be opened"), "{error}");
-}
-
-#[tokio::test]
-async fn a_path_with_odd_characters_is_taken_as_it_is() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let path = dir.path().join("jobs 100%41? #ä.db");
-    let store = JobStore::open(&path, Clock::Database).await.unwrap();
-    store.create_key("a").await.unwrap();
-    store.close().await;
-    assert!(std::fs::metadata(&path).unwrap().len() > 0);
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else was made");
-    assert!(JobStore::open(&path, Clock::Database).await.unwrap().has_keys().await.unwrap());
 }

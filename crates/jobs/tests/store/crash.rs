@@ -18,6 +18,7 @@ const STORE_PATH: &str = "JOBS_TEST_STORE";
 /// Submits and completes jobs for ever and says on standard output what the store has acknowledged.
 #[tokio::test]
 #[ignore = "the child of the test below"]
+#[allow(clippy::print_stdout, reason = "the way the child talks to the test")]
 async fn child_that_works_until_it_is_killed() {
     let Ok(path) = std::env::var(STORE_PATH) else { return };
     let store = JobStore::open(Path::new(&path), Clock::Database).await.unwrap();

@@ -11,5 +11,6 @@ mod house;
 mod keys;
 mod leases;
 mod model;
+mod opening;
 mod outbox;
 mod queue;

@@ -163,20 +163,20 @@ impl<'a> Unpacker<'a> {
         Ok(())
     }
 
-    /// Where a file of this name goes without meeting another one.
+    /// Where a file of this name goes without meeting another one: beside the others, else in the first numbered
+    /// folder that has room for it. Files and folders of the zip may themselves be named like numbers.
     fn free_path(&mut self, file_name: &str) -> Result<PathBuf, TransferError> {
         let count = self.seen.entry(file_name.to_owned()).or_insert(0);
         *count += 1;
-        if *count == 1 {
-            return Ok(self.dir.join(file_name));
+        let mut path = self.dir.join(file_name);
+        let mut number = (*count).max(2);
+        while path.exists() || path.parent().is_some_and(Path::is_file) {
+            path = self.dir.join(number.to_string()).join(file_name);
+            number += 1;
         }
-        // A file of the zip may itself be named "2"; the folder of second ones then lies beside it as "2_".
-        let mut folder = self.dir.join(count.to_string());
-        while folder.is_file() {
-            folder.as_mut_os_string().push("_");
-        }
-        fs::create_dir_all(&folder).map_err(TransferError::file("create", &folder))?;
-        Ok(folder.join(file_name))
+        let folder = disk::folder_of(&path);
+        fs::create_dir_all(folder).map_err(TransferError::file("create", folder))?;
+        Ok(path)
     }
 }
 

@@ -123,12 +123,12 @@ def tiny_vae():
 
 
 def save_folders():
-    """Writes `tiny/` (a diffusers folder, its UNet in float16) and `tiny_unet_b/` (a UNet alone)."""
+    """Writes `tiny/` (a diffusers folder, its UNet and VAE in float16) and `tiny_unet_b/` (a UNet alone)."""
     for folder in (TINY, TINY_UNET_B):
         shutil.rmtree(folder, ignore_errors=True)
     tiny_text_encoder().save_pretrained(TINY / "text_encoder")
     tiny_unet().half().save_pretrained(TINY / "unet")
-    tiny_vae().save_pretrained(TINY / "vae")
+    tiny_vae().half().save_pretrained(TINY / "vae")
     PNDMScheduler(
         **SCHEDULE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False
     ).save_pretrained(TINY / "scheduler")

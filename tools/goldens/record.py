@@ -7,17 +7,25 @@ import sys
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+import engine
 import fixtures
+import gradients
 import models
 import networks
+import samplers
 import schedule
 import tokens
+import weights
 
 PARTS = {
     "tokens": tokens.record,
     "models": models.save_folders,
     "networks": networks.record,
     "schedule": schedule.record,
+    "gradients": gradients.record,
+    "weights": weights.record,
+    "engine": engine.record,
+    "samplers": samplers.record,
 }
 
 

@@ -1,0 +1,145 @@
+"""Opens exported checkpoints the way other programs do, and says in a line for each what it found.
+
+    .goldens-venv/bin/python tools/check_export.py model.ckpt model.safetensors
+    .goldens-venv/bin/python tools/check_export.py --config crates/model/tests/goldens/tiny tiny.ckpt
+
+A `.ckpt` is read with torch.load(weights_only=True). UNet and VAE go through diffusers' single-file reader and the text
+encoder into transformers' class, offline, with the configuration of SD 1.5 or of the folder named by --config (unet/, vae/
+and text_encoder/ with a config.json each). A missing, left-over or misshapen tensor, or a value that is not finite, is an error.
+The environment is the one of tools/goldens/README.md.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+PREFIXES = {
+    "unet": "model.diffusion_model.",
+    "text_encoder": "cond_stage_model.transformer.",
+    "vae": "first_stage_model.",
+}
+
+SD15 = {
+    "unet": {
+        "_class_name": "UNet2DConditionModel",
+        "sample_size": 64,
+        "block_out_channels": [320, 640, 1280, 1280],
+        "cross_attention_dim": 768,
+        "attention_head_dim": 8,
+    },
+    "vae": {
+        "_class_name": "AutoencoderKL",
+        "down_block_types": ["DownEncoderBlock2D"] * 4,
+        "up_block_types": ["UpDecoderBlock2D"] * 4,
+        "block_out_channels": [128, 256, 512, 512],
+        "layers_per_block": 2,
+        "sample_size": 512,
+    },
+    "text_encoder": {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "hidden_act": "quick_gelu",
+    },
+}
+
+
+def write_sd15(folder):
+    for part, config in SD15.items():
+        (folder / part).mkdir()
+        (folder / part / "config.json").write_text(json.dumps(config))
+
+
+def read(path):
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+
+
+def check_values(state):
+    for name, weight in state.items():
+        if weight.is_floating_point() and not torch.isfinite(weight).all():
+            raise ValueError(f"{name} holds a value that is not finite")
+
+
+def part_of(state, part):
+    prefix = PREFIXES[part]
+    return {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
+
+
+def check_single_file(kind, part, path, config, state):
+    """The reader skips what it does not know: so the number of tensors and of values is compared as well."""
+    model = kind.from_single_file(
+        str(path), config=str(config), subfolder=part, local_files_only=True, torch_dtype=torch.float16
+    )
+    found, wanted = part_of(state, part), model.state_dict()
+    if any(weight.is_meta for weight in wanted.values()):
+        raise ValueError(f"{part}: a tensor is missing")
+    if len(found) != len(wanted):
+        raise ValueError(f"{part}: {len(found)} tensors in the file, {len(wanted)} in the model")
+    total, expected = (sum(weight.double().sum().item() for weight in weights.values()) for weights in (found, wanted))
+    if abs(total - expected) > 1e-6 * max(1.0, abs(expected)):
+        raise ValueError(f"{part}: the values add up to {total} in the file and to {expected} in the model")
+    return len(found)
+
+
+def check_text_encoder(config, state):
+    weights = part_of(state, "text_encoder")
+    count = len(weights)
+    positions = weights.pop("text_model.embeddings.position_ids", None)
+    model = CLIPTextModel(CLIPTextConfig.from_json_file(config / "text_encoder" / "config.json"))
+    model.load_state_dict(weights, strict=True)
+    if positions is not None and positions.flatten().tolist() != list(range(positions.numel())):
+        raise ValueError("text_encoder: position_ids are not 0, 1, 2, …")
+    return count
+
+
+def check(path, config):
+    state = read(path)
+    check_values(state)
+    strangers = [name for name in state if not name.startswith(tuple(PREFIXES.values()))]
+    if strangers:
+        raise ValueError(f"{len(strangers)} tensors belong to no part, among them {strangers[0]}")
+    counts = {
+        "unet": check_single_file(UNet2DConditionModel, "unet", path, config, state),
+        "text encoder": check_text_encoder(config, state),
+        "vae": check_single_file(AutoencoderKL, "vae", path, config, state),
+    }
+    kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in state.values()})
+    values = sum(weight.numel() for weight in state.values())
+    parts = ", ".join(f"{part} {count}" for part, count in counts.items())
+    return f"{len(state)} tensors ({parts}), {values} values, {' and '.join(kinds)}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--config", type=Path, help="folder with the configurations; SD 1.5 when not given")
+    arguments = parser.parse_args()
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        config = arguments.config or Path(folder)
+        if not arguments.config:
+            write_sd15(config)
+        for path in arguments.files:
+            try:
+                print(f"{path}: ok, {check(path, config)}")
+            except Exception as error:  # Whatever a reader throws is the finding.
+                failures += 1
+                print(f"{path}: FAILED, {type(error).__name__}: {error}")
+    sys.exit(failures > 0)
+
+
+if __name__ == "__main__":
+    main()

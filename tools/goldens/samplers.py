@@ -52,7 +52,7 @@ ANCESTRAL = {
 }
 
 
-def trajectory(run, x, noise):
+def trajectory(run, noise):
     """Calls a sampler with the recorded noise; gives x before each step, and at the end."""
     states, draws = [], iter(noise)
     with mock.patch("torch.randn_like", lambda _: next(draws)):
@@ -72,7 +72,6 @@ def record_analytic():
                 lambda callback, _: sampling.sample_euler(
                     denoise, x, sigmas, callback=callback, disable=True, **options
                 ),
-                x,
                 noise,
             )
         for case, options in ANCESTRAL.items():
@@ -80,7 +79,6 @@ def record_analytic():
                 lambda callback, draw: sampling.sample_euler_ancestral(
                     denoise, x, sigmas, callback=callback, noise_sampler=draw, disable=True, **options
                 ),
-                x,
                 noise,
             )
     save_tensors(TXT2IMG / "samplers.safetensors", tensors, euler=EULER, euler_ancestral=ANCESTRAL)

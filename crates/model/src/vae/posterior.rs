@@ -16,7 +16,8 @@ pub struct Posterior {
 
 impl Posterior {
     /// From `[batch, 8, h, w]`: means, then logarithms of variances.
-    pub(super) fn from_moments(moments: &Tensor) -> Self {
+    #[must_use]
+    pub fn from_moments(moments: &Tensor) -> Self {
         let halves = moments.chunk(2, 1);
         let (low, high) = LOGVAR_RANGE;
         Self { mean: halves[0].contiguous(), logvar: halves[1].clamp(low, high) }

@@ -1,0 +1,97 @@
+//! The training loss and its gradients are those of diffusers, transformers and torch.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use engine::clip_grad_norm;
+use engine::tch::{Kind, Reduction, Tensor};
+use model::config::ScheduleConfig;
+use model::{NoiseSchedule, TextEncoder, UNet};
+use support::{GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, Tensors, assert_close, golden, tiny_text_encoder, tiny_unet};
+
+/// Both networks, their parameters asking for gradients.
+fn networks() -> (TextEncoder, UNet) {
+    let (text, unet) = (tiny_text_encoder(), tiny_unet());
+    for (_, parameter) in text.parameters().iter().chain(unet.parameters()) {
+        let _ = parameter.set_requires_grad(true);
+    }
+    (text, unet)
+}
+
+/// The loss of the golden batch, computed in `compute`; its context and prediction.
+fn loss(text: &TextEncoder, unet: &UNet, goldens: &Tensors, compute: Kind) -> (Tensor, Tensor, Tensor) {
+    let schedule = NoiseSchedule::new(&ScheduleConfig::sd15());
+    let (noise, timesteps) = (goldens.get("noise"), goldens.get("timesteps"));
+    let noisy = schedule.add_noise(&goldens.get("latents"), &noise, &timesteps);
+    assert_close("noisy", &noisy, &goldens.get("noisy"), OUTPUT_TOLERANCE);
+    let context = text.forward(&goldens.get("ids"), compute);
+    let prediction = unet.forward(&noisy.to_kind(compute), &timesteps, &context);
+    let loss = prediction.to_kind(Kind::Float).mse_loss(&noise, Reduction::Mean);
+    (loss, context, prediction)
+}
+
+fn tensors(parameters: &[(String, Tensor)]) -> Vec<Tensor> {
+    parameters.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
+}
+
+/// Compares the recorded gradients of one network, and returns how many there were.
+fn assert_gradients(part: &str, parameters: &[(String, Tensor)], goldens: &Tensors, tolerance: f64) -> usize {
+    let mut compared = 0;
+    for name in goldens.names() {
+        if let Some(name) = name.strip_prefix(&format!("{part}.grad.")) {
+            let (_, parameter) = parameters.iter().find(|(known, _)| known == name).unwrap();
+            assert_close(name, &parameter.grad(), &goldens.get(&format!("{part}.grad.{name}")), tolerance);
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn gradients_are_those_of_the_reference() {
+    let goldens = Tensors::read(&golden("gradients.safetensors"));
+    let (text, unet) = networks();
+    let (loss, context, prediction) = loss(&text, &unet, &goldens, Kind::Float);
+    assert_close("the context", &context, &goldens.get("context"), OUTPUT_TOLERANCE);
+    assert_close("the prediction", &prediction, &goldens.get("prediction"), OUTPUT_TOLERANCE);
+    assert_close("the loss", &loss, &goldens.get("loss"), OUTPUT_TOLERANCE);
+    loss.backward();
+
+    assert!(assert_gradients("unet", unet.parameters(), &goldens, GRADIENT_TOLERANCE) >= 28);
+    assert!(assert_gradients("text", text.parameters(), &goldens, GRADIENT_TOLERANCE) >= 11);
+    let (text, unet) = (tensors(text.parameters()), tensors(unet.parameters()));
+    let joint: Vec<Tensor> = text.iter().chain(&unet).map(Tensor::shallow_clone).collect();
+    for (name, parameters) in [("text", text), ("unet", unet), ("joint", joint)] {
+        // A bound that nothing reaches leaves the gradients alone.
+        let norm = clip_grad_norm(&parameters, f64::INFINITY).unwrap();
+        assert_close(name, &Tensor::from(norm), &goldens.get(&format!("{name}.grad_norm")), GRADIENT_TOLERANCE);
+    }
+}
+
+#[test]
+fn every_parameter_gets_a_finite_gradient_of_its_own_dtype_from_bfloat16_arithmetic() {
+    let goldens = Tensors::read(&golden("gradients.safetensors"));
+    let (text, unet) = networks();
+    let (loss, ..) = loss(&text, &unet, &goldens, Kind::BFloat16);
+    assert_close("the loss", &loss, &goldens.get("loss"), 0.05);
+    loss.backward();
+    for (name, parameter) in text.parameters().iter().chain(unet.parameters()) {
+        let gradient = parameter.grad();
+        assert!(gradient.defined(), "{name} has no gradient");
+        assert_eq!((gradient.kind(), gradient.size()), (Kind::Float, parameter.size()), "{name}");
+        assert!(bool::try_from(gradient.isfinite().all()).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn two_backward_passes_are_equal_to_the_last_bit() {
+    let goldens = Tensors::read(&golden("gradients.safetensors"));
+    let run = || {
+        let (text, unet) = networks();
+        loss(&text, &unet, &goldens, Kind::Float).0.backward();
+        text.parameters().iter().chain(unet.parameters()).map(|(_, parameter)| parameter.grad()).collect::<Vec<_>>()
+    };
+    for (first, second) in run().iter().zip(run()) {
+        support::assert_same_bits(first, &second);
+    }
+}

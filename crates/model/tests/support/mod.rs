@@ -1,0 +1,130 @@
+//! Golden files as tensors, and a diffusers folder as weights, read as plainly as possible.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use engine::tch::{Device, Kind, Tensor};
+use model::{Loader, ModelConfig, ModelError, Part, TextEncoder, UNet, UNetConfig, Vae, WeightSource};
+
+/// A file or folder of `tests/goldens`; `tools/goldens/README.md` says how they were recorded.
+pub(crate) fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+}
+
+/// All tensors of a golden file, by name.
+pub(crate) struct Tensors(HashMap<String, Tensor>);
+
+impl Tensors {
+    pub(crate) fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        Self(file.iter().map(|(name, view)| (name.to_owned(), tensor(&view))).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Tensor {
+        self.0.get(name).unwrap_or_else(|| panic!("no tensor {name}")).shallow_clone()
+    }
+
+    /// The part of names before the first full stop, once each.
+    pub(crate) fn cases(&self) -> Vec<&str> {
+        let mut cases: Vec<&str> = self.0.keys().filter_map(|name| Some(name.split_once('.')?.0)).collect();
+        cases.sort_unstable();
+        cases.dedup();
+        cases
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+fn tensor(view: &safetensors::tensor::TensorView<'_>) -> Tensor {
+    let kind = match view.dtype() {
+        safetensors::Dtype::F64 => Kind::Double,
+        safetensors::Dtype::F32 => Kind::Float,
+        safetensors::Dtype::F16 => Kind::Half,
+        safetensors::Dtype::I64 => Kind::Int64,
+        other => panic!("golden files have no {other:?}"),
+    };
+    let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
+    Tensor::from_data_size(view.data(), &shape, kind)
+}
+
+/// One safetensors file as the weights of one network.
+impl WeightSource for Tensors {
+    fn tensor(&self, _part: Part, name: &str, shape: &[i64]) -> Result<Tensor, ModelError> {
+        let tensor = self.get(name);
+        assert_eq!(tensor.size(), shape, "{name}");
+        Ok(tensor)
+    }
+}
+
+/// Where small test tensors live.
+pub(crate) const F32_CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// Weights of any shape that take no memory: one zero, seen from everywhere.
+pub(crate) struct Zeros;
+
+impl WeightSource for Zeros {
+    fn tensor(&self, _part: Part, _name: &str, shape: &[i64]) -> Result<Tensor, ModelError> {
+        Ok(Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(shape, false))
+    }
+}
+
+pub(crate) fn tiny_config() -> ModelConfig {
+    ModelConfig::from_folder(&golden("tiny")).unwrap()
+}
+
+pub(crate) fn tiny_text_encoder() -> TextEncoder {
+    let weights = Tensors::read(&golden("tiny/text_encoder/model.safetensors"));
+    let loader = Loader::new(&weights, Part::TextEncoder, Device::Cpu, Kind::Float);
+    TextEncoder::load(&tiny_config().text, loader).unwrap()
+}
+
+pub(crate) fn tiny_unet() -> UNet {
+    unet(&tiny_config().unet, "tiny/unet")
+}
+
+/// A UNet whose shape differs from SD 1.5's wherever it can.
+pub(crate) fn tiny_unet_b() -> UNet {
+    let config = fs::read_to_string(golden("tiny_unet_b/config.json")).unwrap();
+    unet(&serde_json::from_str(&config).unwrap(), "tiny_unet_b")
+}
+
+fn unet(config: &UNetConfig, folder: &str) -> UNet {
+    let weights = Tensors::read(&golden(folder).join("diffusion_pytorch_model.safetensors"));
+    UNet::load(config, Loader::new(&weights, Part::Unet, Device::Cpu, Kind::Float)).unwrap()
+}
+
+pub(crate) fn tiny_vae() -> Vae {
+    let weights = Tensors::read(&golden("tiny/vae/diffusion_pytorch_model.safetensors"));
+    Vae::load(&tiny_config().vae, Loader::new(&weights, Part::Vae, Device::Cpu, Kind::Float)).unwrap()
+}
+
+/// The largest difference, relative to the largest value of the reference.
+pub(crate) fn difference(found: &Tensor, reference: &Tensor) -> f64 {
+    assert_eq!(found.size(), reference.size());
+    let found = found.detach().to_kind(Kind::Double);
+    let reference = reference.to_kind(Kind::Double);
+    let scale = reference.abs().max().double_value(&[]);
+    let difference = (found - reference).abs().max().double_value(&[]);
+    if scale == 0.0 { difference } else { difference / scale }
+}
+
+/// f32 arithmetic in another order: far looser than observed, far tighter than any mistake.
+pub(crate) const OUTPUT_TOLERANCE: f64 = 1e-4;
+/// Gradients add up more roundings.
+pub(crate) const GRADIENT_TOLERANCE: f64 = 1e-3;
+
+#[track_caller]
+pub(crate) fn assert_close(what: &str, found: &Tensor, reference: &Tensor, tolerance: f64) {
+    let difference = difference(found, reference);
+    assert!(difference < tolerance, "{what} differs by {difference:e} of its largest value");
+}
+
+#[track_caller]
+pub(crate) fn assert_same_bits(first: &Tensor, second: &Tensor) {
+    assert!(first.equal(second), "two equal computations differ");
+}

@@ -35,8 +35,8 @@ impl fmt::Debug for Claim {
 }
 
 impl JobStore {
-    /// Takes the next job for `worker`, or `None` when nothing waits. The order: priority, then jobs that lost an
-    /// attempt, then age. The lease ends `lease_ms` from now unless [`JobStore::heartbeat`] prolongs it.
+    /// Takes the next job for `worker`, or `None` when nothing waits. The order: priority, then age; so a
+    /// job that lost an attempt comes before those that were never claimed. The lease ends `lease_ms` from now unless [`JobStore::heartbeat`] prolongs it.
     ///
     /// One statement: two workers never get the same job.
     ///
@@ -49,7 +49,7 @@ impl JobStore {
                  execution_deadline_ms = {{now}} + execution_timeout_ms
              WHERE status = 'IN_QUEUE' AND id = (
                  SELECT id FROM jobs WHERE status = 'IN_QUEUE' AND (expires_ms IS NULL OR expires_ms > {{now}})
-                 ORDER BY priority DESC, front DESC, sequence LIMIT 1 {{skip_locked}})
+                 ORDER BY priority DESC, sequence LIMIT 1 {{skip_locked}})
              RETURNING lease, execution_deadline_ms, execution_timeout_ms, {JOB_COLUMNS}"
         );
         let rows = sqlx::query(self.sql(&update))

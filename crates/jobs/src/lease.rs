@@ -98,7 +98,7 @@ impl JobStore {
             return Ok(LeaseState::Lost(lost));
         }
         sqlx::query(
-            "UPDATE jobs SET status = 'IN_QUEUE', front = 1, attempts = attempts - 1, progress = NULL,
+            "UPDATE jobs SET status = 'IN_QUEUE', attempts = attempts - 1, progress = NULL,
                  started_ms = CASE WHEN attempts > 1 THEN started_ms END, lease_until_ms = NULL,
                  execution_deadline_ms = NULL
              WHERE id = $1 AND lease = $2 AND status = 'IN_PROGRESS'",

@@ -7,14 +7,14 @@ use crate::store::JobStore;
 
 /// Version 1 is the first entry. Statements may use the tokens of the dialect.
 const VERSIONS: &[&[&str]] = &[&[
-    // `sequence` is the order of submission; `front` is 1 once an attempt was lost, and goes before younger jobs.
-    // `lease` counts the claims: it is the fencing number. Times are milliseconds since 1970.
+    // `sequence` is the order of submission: a job that lost an attempt is older than all that were never claimed, so it
+    // stands at the front of its priority by itself. `lease` counts the claims: it is the fencing number. Times are
+    // milliseconds since 1970.
     "CREATE TABLE jobs (
         sequence {identity},
         id TEXT NOT NULL UNIQUE,
         status TEXT NOT NULL,
         priority BIGINT NOT NULL,
-        front BIGINT NOT NULL DEFAULT 0,
         input TEXT NOT NULL,
         webhook TEXT,
         output TEXT,
@@ -36,7 +36,7 @@ const VERSIONS: &[&[&str]] = &[&[
     )",
     // The order of claims within the waiting jobs, so that a claim reads one row of a long queue; and the way to the jobs
     // of a state. (Beside a partial index for the queue, SQLite chose the other one and sorted the whole queue.)
-    "CREATE INDEX jobs_queue ON jobs (status, priority DESC, front DESC, sequence)",
+    "CREATE INDEX jobs_queue ON jobs (status, priority DESC, sequence)",
     "CREATE TABLE events (
         job TEXT NOT NULL,
         seq BIGINT NOT NULL,

@@ -159,7 +159,7 @@ impl JobStore {
             return Ok(Aftermath::SetAside);
         }
         sqlx::query(
-            "UPDATE jobs SET status = 'IN_QUEUE', front = 1, progress = NULL, lease_until_ms = NULL,
+            "UPDATE jobs SET status = 'IN_QUEUE', progress = NULL, lease_until_ms = NULL,
                  execution_deadline_ms = NULL
              WHERE id = $1 AND lease = $2 AND status = 'IN_PROGRESS'",
         )

@@ -29,7 +29,6 @@ struct Model {
     id: JobId,
     status: JobStatus,
     priority: i64,
-    front: bool,
     expires_ms: Option<i64>,
     timeout_ms: Option<i64>,
     attempts: i64,
@@ -59,7 +58,6 @@ impl Model {
             self.end(JobStatus::Failed);
         } else {
             self.status = JobStatus::InQueue;
-            self.front = true;
         }
     }
 
@@ -119,7 +117,6 @@ impl Both {
             id: job.id.clone(),
             status: JobStatus::InQueue,
             priority: job.priority,
-            front: false,
             expires_ms: job.ttl_ms.map(|ttl| now + ttl),
             timeout_ms: job.execution_timeout_ms,
             attempts: 0,
@@ -142,7 +139,7 @@ impl Both {
             model.status == JobStatus::InQueue && model.expires_ms.is_none_or(|expires| expires > now)
         };
         // `max_by_key` takes the last of equals: from the newest to the oldest, that is the oldest.
-        let next = self.models.iter_mut().rev().filter(waits).max_by_key(|model| (model.priority, model.front));
+        let next = self.models.iter_mut().rev().filter(waits).max_by_key(|model| model.priority);
         assert_eq!(claimed.as_ref().map(|claim| &claim.job.id), next.as_ref().map(|model| &model.id));
         let (Some(claim), Some(model)) = (claimed, next) else { return };
         model.status = JobStatus::InProgress;
@@ -180,7 +177,6 @@ impl Both {
             2 => model.lose_attempt(),
             3 => {
                 model.status = JobStatus::InQueue;
-                model.front = true;
                 model.attempts -= 1;
             }
             4 => model.lease_until_ms = now + LEASE_MS,

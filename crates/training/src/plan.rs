@@ -1,0 +1,94 @@
+//! What the request says about a stage, turned into what the training loop needs.
+
+use model::NoiseSchedule;
+use protocol::{Stage, TrainParams};
+
+use crate::batches::Batches;
+use crate::error::Result;
+use crate::latents::{Framing, LatentCache};
+use crate::lr_schedule::LearningRate;
+use crate::noise::{SeededNoise, Streams};
+use crate::stage::StageLoop;
+use crate::train::TrainingJob;
+
+/// The request's parameters of one stage.
+pub(crate) struct StageSettings {
+    stage: Stage,
+    /// Optimizer steps, or passes over the images.
+    length: Length,
+    learning_rate: LearningRate,
+    batch_size: usize,
+    pub(crate) framing: Framing,
+    offset_noise: bool,
+}
+
+enum Length {
+    Steps(u64),
+    Epochs(u64),
+}
+
+impl StageSettings {
+    pub(crate) fn text(params: &TrainParams) -> Result<Self> {
+        Ok(Self {
+            stage: Stage::Text,
+            length: Length::Steps(u64::from(params.text_steps)),
+            learning_rate: LearningRate::new(
+                "text_learning_rate",
+                params.text_learning_rate,
+                params.text_lr_scheduler,
+            )?,
+            batch_size: params.text_batch_size as usize,
+            framing: Framing { resolution: params.text_resolution, streams: Streams::new(params.text_seed as u64) },
+            // The original applied it to the UNet stage alone.
+            offset_noise: false,
+        })
+    }
+
+    pub(crate) fn unet(params: &TrainParams) -> Result<Self> {
+        Ok(Self {
+            stage: Stage::Unet,
+            length: Length::Epochs(u64::from(params.unet_epochs)),
+            learning_rate: LearningRate::new(
+                "unet_learning_rate",
+                params.unet_learning_rate,
+                params.unet_lr_scheduler,
+            )?,
+            batch_size: params.unet_batch_size as usize,
+            framing: Framing { resolution: params.unet_resolution, streams: Streams::new(params.unet_seed as u64) },
+            offset_noise: params.offset_noise,
+        })
+    }
+
+    pub(crate) fn is_skipped(&self) -> bool {
+        matches!(self.length, Length::Steps(0) | Length::Epochs(0))
+    }
+
+    pub(crate) fn noise(&self, schedule: &NoiseSchedule) -> SeededNoise {
+        SeededNoise::new(self.framing.streams, schedule.alphas_cumprod().len(), self.offset_noise)
+    }
+
+    pub(crate) fn plan<'a>(
+        &self,
+        job: &TrainingJob<'_>,
+        schedule: &'a NoiseSchedule,
+        latents: &'a LatentCache,
+        noise: &'a SeededNoise,
+    ) -> StageLoop<'a> {
+        let batches = Batches::new(self.framing.streams, latents.len(), self.batch_size);
+        let steps = match self.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs * batches.per_epoch(),
+        };
+        StageLoop {
+            stage: self.stage,
+            steps,
+            learning_rate: self.learning_rate,
+            schedule,
+            latents,
+            batches,
+            noise,
+            device: job.device,
+            compute: job.precision.kind(),
+        }
+    }
+}

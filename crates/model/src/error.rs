@@ -12,6 +12,9 @@ pub enum ModelError {
          random:sd15, random:mini, random:FOLDER with an optional @SEED"
     )]
     UnknownReference(String),
+    /// A path that leads nowhere.
+    #[error("{0} does not exist; check the path of the model")]
+    NoSuchFile(PathBuf),
     /// A Hub id that nobody has fetched yet.
     #[error("{0} is a Hub id; it must be downloaded before it can be opened")]
     NotFetched(String),
@@ -44,6 +47,19 @@ pub enum ModelError {
     Shape {
         /// The file or folder.
         path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<i64>,
+        /// The shape that fits.
+        expected: Vec<i64>,
+    },
+    /// A trained network lacks a tensor that the file to be written needs.
+    #[error("the trained network has no tensor {0}; it does not belong to this base model")]
+    NotTrained(String),
+    /// A trained tensor has another shape than the base model's configuration asks for.
+    #[error("the trained tensor {name} has shape {found:?}, but the base model's configuration asks for {expected:?}")]
+    TrainedShape {
         /// The tensor.
         name: String,
         /// Its shape.

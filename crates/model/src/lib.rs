@@ -9,9 +9,11 @@
 //! - [`weights`]: where weights come from and go to: diffusers folders, single files, seeds
 //! - [`reference`], [`base`]: a MODEL as users write it, and the opened model it names
 
+pub mod base;
 pub mod config;
 pub mod error;
 pub mod layers;
+pub mod reference;
 pub mod schedule;
 pub mod text_encoder;
 pub mod tokenizer;
@@ -19,12 +21,15 @@ pub mod unet;
 pub mod vae;
 pub mod weights;
 
+pub use base::BaseModel;
 pub use config::{ModelConfig, PredictionType, ScheduleConfig, TextConfig, UNetConfig, VaeConfig};
 pub use error::ModelError;
 pub use layers::{Loader, count_parameters};
+pub use reference::{ModelReference, RandomConfig};
 pub use schedule::NoiseSchedule;
 pub use text_encoder::TextEncoder;
 pub use tokenizer::Tokenizer;
 pub use unet::UNet;
 pub use vae::{Posterior, Vae};
-pub use weights::{Part, WeightSource};
+pub use weights::export::export;
+pub use weights::{Overlay, Part, WeightSource};

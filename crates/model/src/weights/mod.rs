@@ -1,6 +1,40 @@
-//! Where weights come from. Every source answers in diffusers' names, whatever its file uses.
+//! Where weights come from and where they go. Every source answers in diffusers' names, whatever its file uses.
+//!
+//! - sources: [`FolderSource`] (diffusers folder), [`SingleFileSource`] (`.safetensors`, `.ckpt` with the original names),
+//!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base)
+//! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it
+//! - names: [`key_map`] turns diffusers' names into the original ones, for reading and for writing
+//! - sizes: [`inferred_config`] reads the networks' sizes off the tensors of a single file
+//! - out: [`export`] writes one file from any source
+//!
+//! Nothing is mapped into memory and nothing is cached: a tensor is read from its place in the file when it is asked for,
+//! through one buffer that is dropped once libtorch owns the bytes. A loaded network therefore exists once, plus the
+//! bytes of the one tensor that is being read.
+
+mod checkpoint;
+mod checkpoint_legacy;
+mod checkpoint_zip;
+pub mod export;
+mod folder;
+pub mod inferred_config;
+mod inventory;
+pub mod key_map;
+mod overlay;
+mod pickle;
+mod random;
+mod safetensors_file;
+mod single_file;
+mod tensor_file;
 
 use engine::tch::Tensor;
+
+pub use export::{Format, export};
+pub use folder::FolderSource;
+pub use inventory::{TensorSpec, inventory};
+pub use overlay::Overlay;
+pub use random::RandomSource;
+pub use single_file::SingleFileSource;
+pub use tensor_file::TensorTable;
 
 use crate::error::Result;
 
@@ -16,7 +50,7 @@ pub enum Part {
 }
 
 /// A place to read tensors from, one at a time.
-pub trait WeightSource: Send {
+pub trait WeightSource {
     /// The tensor `name` (diffusers' naming) of `part`, on the CPU, in the file's dtype, with exactly `shape`.
     ///
     /// # Errors

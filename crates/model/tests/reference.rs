@@ -1,0 +1,80 @@
+//! A MODEL as users write it, and the model that it opens.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use engine::tch::{Device, Kind};
+use model::{BaseModel, ModelConfig, ModelError, ModelReference, Part, RandomConfig};
+use support::golden;
+
+fn parse(text: &str) -> ModelReference {
+    text.parse().unwrap()
+}
+
+fn refusal(text: &str) -> String {
+    text.parse::<ModelReference>().unwrap_err().to_string()
+}
+
+#[test]
+fn every_form_is_understood_and_printed_back() {
+    let random = |config, seed| ModelReference::Random { config, seed };
+    let folder = golden("tiny");
+    let file = golden("weights/original.ckpt");
+    let hub = ModelReference::Hub("stable-diffusion-v1-5/stable-diffusion-v1-5".into());
+    assert_eq!(parse("mini"), ModelReference::Mini);
+    assert_eq!(parse("random:sd15"), random(RandomConfig::Sd15, 0));
+    assert_eq!(parse("random:mini@42"), random(RandomConfig::Mini, 42));
+    assert_eq!(parse("random:some/folder@7"), random(RandomConfig::Folder("some/folder".into()), 7));
+    assert_eq!(parse(folder.to_str().unwrap()), ModelReference::Folder(folder));
+    assert_eq!(parse(file.to_str().unwrap()), ModelReference::File(file));
+    assert_eq!(parse("stable-diffusion-v1-5/stable-diffusion-v1-5"), hub);
+    for text in ["mini", "random:mini@42", "owner/name.v1"] {
+        assert_eq!(parse(text).to_string(), text);
+    }
+}
+
+#[test]
+fn an_existing_path_wins_over_a_hub_id() {
+    // Tests run in the crate's own folder.
+    assert_eq!(parse("tests/goldens"), ModelReference::Folder("tests/goldens".into()));
+}
+
+#[test]
+fn what_is_no_model_is_refused_with_the_known_forms() {
+    for text in ["", "sd15", "random:", "random:mini@soon", "a b/c", "a/b/c", "../x/y", "owner/"] {
+        assert!(text.parse::<ModelReference>().is_err(), "{text}");
+    }
+    assert!(refusal("sd15").contains("random:sd15"));
+    assert_eq!(refusal("my/model.ckpt"), "my/model.ckpt does not exist; check the path of the model");
+    assert!(refusal("./missing").contains("does not exist"));
+}
+
+#[test]
+fn a_hub_id_must_be_fetched_before_it_is_opened() {
+    let error = BaseModel::open(&parse("owner/name")).unwrap_err();
+    assert!(matches!(error, ModelError::NotFetched(id) if id == "owner/name"));
+}
+
+#[test]
+fn a_folder_opens_with_its_own_configuration() {
+    let base = BaseModel::open(&ModelReference::Folder(golden("tiny"))).unwrap();
+    assert_eq!(*base.config(), ModelConfig::from_folder(&golden("tiny")).unwrap());
+    assert_eq!(base.name(), "tiny");
+    assert!(!base.is_untrained() && base.note().is_none());
+    assert_eq!(base.text_encoder(Device::Cpu, Kind::Float).unwrap().parameters().len(), 36);
+    assert_eq!(base.unet(Device::Cpu, Kind::Float).unwrap().parameters().len(), 686);
+    assert_eq!(base.vae(Device::Cpu, Kind::Float).unwrap().parameters().len(), 248);
+    assert_eq!(base.schedule().num_train_timesteps(), 1000);
+}
+
+#[test]
+fn an_untrained_model_says_so() {
+    let base = BaseModel::open(&ModelReference::Mini).unwrap();
+    assert_eq!(base.name(), "mini");
+    assert!(base.note().unwrap().contains("untrained"));
+    let tensor = base.weights().tensor(Part::Unet, "conv_in.weight", &[32, 4, 3, 3]).unwrap();
+    assert_eq!(tensor.size(), [32, 4, 3, 3]);
+    assert_eq!(*BaseModel::open(&parse("random:sd15")).unwrap().config(), ModelConfig::sd15());
+    let folder = format!("random:{}@1", golden("tiny").display());
+    assert_eq!(*BaseModel::open(&parse(&folder)).unwrap().config(), ModelConfig::from_folder(&golden("tiny")).unwrap());
+}

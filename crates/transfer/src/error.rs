@@ -112,7 +112,7 @@ pub enum TransferError {
         free_bytes: u64,
     },
     /// A file could not be read or written.
-    #[error("Cannot {doing} {}: {source}; check that the folder exists and may be written.", path.display())]
+    #[error("Cannot {doing} {}: {source}; {}.", short(path), file_remedy(source))]
     File {
         /// Which file or folder.
         path: PathBuf,
@@ -156,7 +156,10 @@ pub enum TransferError {
         reason: String,
     },
     /// The file with the signing key is not one.
-    #[error("{} does not hold a signing key of 64 hex digits; remove it, and a new one is made (links given out so far stop working).", path.display())]
+    #[error(
+        "{} does not hold a signing key of 64 hex digits; remove it, and a new one is made (links given out so far stop \
+         working).", path.display()
+    )]
     BadKeyFile {
         /// Which file.
         path: PathBuf,
@@ -186,6 +189,21 @@ impl TransferError {
     /// Wraps what the system said about a file; used as `.map_err(TransferError::file("write", &path))`.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.to_owned(), doing, source }
+    }
+}
+
+/// The last two parts of a path: enough to find the file, and nothing about the rest of the machine.
+fn short(path: &Path) -> String {
+    let parts: Vec<_> = path.components().rev().take(2).collect();
+    parts.into_iter().rev().collect::<PathBuf>().display().to_string()
+}
+
+/// What to do about a file error, as it continues "Cannot write model.ckpt: …; …".
+fn file_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on the disk",
+        io::ErrorKind::NotFound => "check that it is still there",
+        _ => "check that the service may read and write its data folder",
     }
 }
 

@@ -294,5 +294,7 @@ async fn names_that_are_no_repository_never_become_a_path_or_a_request() {
         let error = client.fetch_as("owner/model", revision, None).await.unwrap_err();
         assert!(matches!(error, TransferError::Hub { .. }), "{revision}: {error}");
     }
+    let error = client.fetch_as("owner/model", "main", Some("hf_a\nhunter2")).await.unwrap_err();
+    assert!(error.to_string().contains("hf_token is not an access token") && !error.to_string().contains("hunter2"));
     assert_eq!(web::files_below(client.cache.path()), Vec::<String>::new());
 }

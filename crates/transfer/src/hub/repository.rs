@@ -63,6 +63,9 @@ impl<'a> Repository<'a> {
         if !is_revision(model.revision) {
             return Err(repository.refused("its revision is not a branch, tag or commit; use main"));
         }
+        if model.token.is_some_and(|token| !token.reveal().bytes().all(|b| b.is_ascii_graphic())) {
+            return Err(repository.refused("hf_token is not an access token; copy it again, without blanks around it"));
+        }
         Ok(repository)
     }
 
@@ -87,7 +90,8 @@ impl<'a> Repository<'a> {
         let mut files = Vec::new();
         for name in CONFIGS {
             let file = self.probe(commit, name).await?;
-            files.push(file.ok_or_else(|| self.refused(&format!("the repository has no {name}, so it is not in the diffusers layout; use ckpt_link for a single-file model")))?);
+            let reason = "so it is not in the diffusers layout; use ckpt_link for a single-file model";
+            files.push(file.ok_or_else(|| self.refused(&format!("the repository has no {name}, {reason}")))?);
         }
         for name in OPTIONAL {
             files.extend(self.probe(commit, name).await?);

@@ -180,4 +180,5 @@ def record():
         description("training.ckpt", training),
     ]
     save_json(FOLDER / "expected.json", {"versions": VERSIONS, "cases": cases})
-    save_json(FOLDER / "original_names.json", {"cases": [{"original": name, "diffusers": part} for name, part in parts.items()]})
+    names = [{"original": name, "diffusers": part} for name, part in parts.items()]
+    save_json(FOLDER / "original_names.json", {"versions": VERSIONS, "cases": names})

@@ -124,20 +124,20 @@ impl<'a> Unpacker<'a> {
             };
             let packed = entry.compressed_size();
             drop(entry);
-            self.unpack_entry(index, file_name, packed)?;
+            self.unpack_entry(index, &file_name, packed)?;
         }
         Ok(self.unpacked)
     }
 
-    fn unpack_entry(&mut self, index: usize, file_name: String, packed: u64) -> Result<(), TransferError> {
-        let path = self.free_path(&file_name)?;
+    fn unpack_entry(&mut self, index: usize, file_name: &str, packed: u64) -> Result<(), TransferError> {
+        let path = self.free_path(file_name)?;
         let mut out = File::create_new(&path).map_err(TransferError::file("write", &path))?;
         let zip_name = self.name.clone();
         let refused = move |reason, remedy| TransferError::Zip { name: zip_name, reason, remedy };
         let mut entry = match self.archive.by_index(index) {
             Ok(entry) => entry,
             Err(error) => {
-                let (reason, remedy) = unreadable(&file_name, &error);
+                let (reason, remedy) = unreadable(file_name, &error);
                 return Err(refused(reason, remedy));
             }
         };
@@ -152,8 +152,7 @@ impl<'a> Unpacker<'a> {
             };
             bytes += read as u64;
             self.unpacked.bytes += read as u64;
-            if let Some(reason) =
-                self.limits.exceeded(&file_name, bytes, packed, self.unpacked.bytes, self.packed_bytes)
+            if let Some(reason) = self.limits.exceeded(file_name, bytes, packed, self.unpacked.bytes, self.packed_bytes)
             {
                 return Err(refused(reason, REMEDY_SMALLER));
             }

@@ -25,7 +25,8 @@ pub fn router(state: AppState) -> Router {
         .fallback(nothing_here)
         .with_state(state);
     // Layers of a router run after its routes were looked up; paths must be in normal form before.
-    layers::around(Router::new().fallback_service(map_request(path::normalise).layer(routes)))
+    let normal = map_request(path::normalise).layer(routes);
+    layers::around(Router::new().fallback_service(normal), layers::ANSWER_MAX)
 }
 
 /// The operations of the endpoint. All need a key but `files`, whose signature is the right to read.

@@ -1,0 +1,317 @@
+//! The operations of the endpoint as clients ask for them: run, status, cancel, health, and everything asked wrongly.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod site;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use jobs::{NewJob, WorkerState};
+use protocol::{JobEvent, JobId, Stage};
+use serde_json::{Value, json};
+use server::QUEUE_MAX;
+use site::{Site, smallest};
+
+const RUN: &str = "/v2/dream-booth-v1/run";
+
+#[tokio::test]
+async fn a_job_that_was_acknowledged_is_in_the_store_with_its_input_as_sent() {
+    let site = Site::open().await;
+    let mut body = smallest();
+    body["input"]["train"]["text_steps"] = json!("12");
+    body["input"]["inference"] = json!([{"prompt": "p", "seed_resized_from_w": 0}]);
+    body["webhook"] = json!("https://hooks.example/done");
+    let answer = site.post(RUN, &body).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let id: JobId = answer.json()["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(answer.text(), format!(r#"{{"id":"{id}","status":"IN_QUEUE"}}"#));
+    let stored = site.state.store.get(&id).await.unwrap().unwrap();
+    assert_eq!(stored.input, body["input"]);
+    assert_eq!(stored.webhook.as_deref(), Some("https://hooks.example/done"));
+}
+
+#[tokio::test]
+async fn policy_beats_the_servers_settings() {
+    let site = Site::open().await;
+    let mut short = smallest();
+    short["policy"] = json!({"ttl": 10_000});
+    let short = site.run(&short).await;
+    let normal = site.run(&smallest()).await;
+    site.advance_ms(10_001);
+    site.state.store.reap().await.unwrap();
+    assert_eq!(site.status("v2", &short).await["status"], "TIMED_OUT");
+    assert_eq!(site.status("v2", &normal).await["status"], "IN_QUEUE");
+    site.advance_ms(86_400_000);
+    site.state.store.reap().await.unwrap();
+    assert_eq!(site.status("v2", &normal).await["status"], "TIMED_OUT");
+}
+
+#[tokio::test]
+async fn an_attempt_ends_after_its_execution_timeout() {
+    let site = Site::open().await;
+    let mut body = smallest();
+    body["policy"] = json!({"executionTimeout": 5_000});
+    let id = site.run(&body).await;
+    site.claim().await;
+    site.advance_ms(5_001);
+    site.state.store.reap().await.unwrap();
+    let view = site.status("v2", &id).await;
+    assert_eq!((&view["status"], &view["error"]), (&json!("FAILED"), &json!("executionTimeout exceeded")));
+}
+
+#[tokio::test]
+async fn low_priority_waits_for_the_others() {
+    let site = Site::open().await;
+    let mut low = smallest();
+    low["policy"] = json!({"lowPriority": true});
+    let low = site.run(&low).await;
+    let normal = site.run(&smallest()).await;
+    assert_eq!(site.claim().await.job.id, normal);
+    assert_eq!(site.claim().await.job.id, low);
+}
+
+#[tokio::test]
+async fn the_status_follows_the_job_from_queue_to_end() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    assert_eq!(site.status("v2", &id).await, json!({"id": id, "status": "IN_QUEUE"}));
+    site.advance_ms(2_624);
+    let claim = site.claim().await;
+    let event = JobEvent::Stage { stage: Stage::Text };
+    assert!(site.state.store.record_event(&claim.lease, &event).await.unwrap().is_held());
+    let running = site.status("v2", &id).await;
+    assert_eq!((&running["status"], &running["delayTime"]), (&json!("IN_PROGRESS"), &json!(2_624)));
+    assert_eq!((&running["output"]["stage"], &running["workerId"]), (&json!("text"), &json!("local-0")));
+    site.advance_ms(1_000);
+    assert!(site.state.store.fail(&claim.lease, "The zip holds no images.").await.unwrap().is_held());
+    assert_eq!(
+        site.status("v2", &id).await,
+        json!({
+            "delayTime": 2_624, "error": "The zip holds no images.", "executionTime": 1_000, "id": id,
+            "status": "FAILED", "workerId": "local-0",
+        })
+    );
+}
+
+#[tokio::test]
+async fn both_prefixes_show_the_same_job_and_v1_repeats_the_input_without_its_token() {
+    let site = Site::open().await;
+    let mut body = smallest();
+    body["input"]["train"]["hf_model"] = json!("a/b");
+    body["input"]["train"]["hf_token"] = json!("hf_hidden");
+    let answer = site.post("/v1/dream-booth-v1/run", &body).await;
+    let id: JobId = answer.json()["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(site.status("v2", &id).await, json!({"id": id, "status": "IN_QUEUE"}));
+    let v1 = site.status("v1", &id).await;
+    assert_eq!(v1["input"]["train"]["hf_token"], "***");
+    assert_eq!(v1["input"]["train"]["hf_model"], "a/b");
+    let id = site.complete_next().await;
+    let (v1, v2) = (site.status("v1", &id).await, site.status("v2", &id).await);
+    assert_eq!((&v1["gpu"], v2.get("gpu"), v2.get("input")), (&json!("local"), None, None));
+    assert_eq!(v1["output"], v2["output"]);
+}
+
+#[tokio::test]
+async fn status_may_be_posted_with_or_without_a_body() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let path = format!("/v2/dream-booth-v1/status/{id}");
+    let got = site.get(&path).await.json();
+    for body in ["", "{}", "not json"] {
+        assert_eq!(site.ask("POST", &path, body).await.json(), got);
+    }
+}
+
+#[tokio::test]
+async fn slashes_and_queries_that_clients_add_change_nothing() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    for path in [
+        format!("/v2//dream-booth-v1/status/{id}"),
+        format!("//v2/dream-booth-v1///status/{id}/"),
+        format!("/v2/dream-booth-v1/status/{id}?ttl=1000&wait=5&unknown"),
+        format!("/v2/dream-booth-v1/status//{id}//?a=//b"),
+    ] {
+        assert_eq!(site.get(&path).await.json()["status"], "IN_QUEUE", "{path}");
+    }
+    assert_eq!(site.get("/v2//dream-booth-v1/health").await.status, StatusCode::OK);
+    assert_eq!(site.post("/v2/dream-booth-v1/run/", &smallest()).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn cancel_is_final_and_harmless_when_repeated() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let path = format!("/v2/dream-booth-v1/cancel/{id}");
+    for body in ["", "{}", "not json"] {
+        let answer = site.ask("POST", &path, body).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"id": id, "status": "CANCELLED"})));
+    }
+    assert!(site.state.store.claim("local-0", 60_000).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn cancelling_a_completed_job_leaves_it_completed() {
+    let site = Site::open().await;
+    site.run(&smallest()).await;
+    let id = site.complete_next().await;
+    let answer = site.ask("POST", &format!("/v1/dream-booth-v1/cancel/{id}"), "{}").await;
+    assert_eq!(answer.json(), json!({"id": id, "status": "COMPLETED"}));
+}
+
+#[tokio::test]
+async fn a_result_finished_after_a_cancel_is_not_shown() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let claim = site.claim().await;
+    site.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &json!({})).await;
+    let late = site.state.store.fail(&claim.lease, "too late").await.unwrap();
+    assert!(!late.is_held());
+    let view = site.status("v2", &id).await;
+    assert_eq!((&view["status"], view.get("error")), (&json!("CANCELLED"), None));
+}
+
+#[tokio::test]
+async fn health_has_every_counter_that_any_client_decodes() {
+    let site = Site::open().await;
+    let empty = site.get("/v2/dream-booth-v1/health").await;
+    assert_eq!(
+        empty.text(),
+        r#"{"jobs":{"completed":0,"failed":0,"inProgress":0,"inQueue":0,"retried":0},"workers":{"idle":0,"initializing":0,"ready":0,"running":0,"throttled":0,"unhealthy":0}}"#
+    );
+    site.run(&smallest()).await;
+    site.complete_next().await;
+    for _ in 0..2 {
+        site.run(&smallest()).await;
+    }
+    site.claim().await;
+    site.state.store.heartbeat_worker("local-0", WorkerState::Idle).await.unwrap();
+    site.state.store.heartbeat_worker("local-1", WorkerState::Running).await.unwrap();
+    let health = site.get("/v1/dream-booth-v1/health").await.json();
+    assert_eq!(health["jobs"], json!({"completed": 1, "failed": 0, "inProgress": 1, "inQueue": 1, "retried": 0}));
+    assert_eq!(
+        health["workers"],
+        json!({"idle": 1, "initializing": 0, "ready": 1, "running": 1, "throttled": 0, "unhealthy": 0})
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_answered_with_the_sentence_that_helps() {
+    let site = Site::open().await;
+    let answer =
+        site.post(RUN, &json!({"input": {"train": {"data_url": "https://a.example", "unet_resolution": 100}}})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.error(), "input.train.unet_resolution is 100, but must be a multiple of 64 from 64 to 1024.");
+    for malformed in ["", "{", "{\"input\": {}} trailing", "\u{0}"] {
+        let answer = site.ask("POST", RUN, malformed).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.error().starts_with("The body is not valid JSON ("), "{}", answer.error());
+    }
+    let deep = "[".repeat(100_000);
+    assert_eq!(site.ask("POST", RUN, deep).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.state.store.counts().await.unwrap().in_queue, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_told_so_in_runpods_words() {
+    let site = Site::open().await;
+    let mut body = smallest();
+    body["input"]["train"]["data_url"] = json!(format!("https://a.example/{}", "x".repeat(server::BODY_MAX_BYTES)));
+    let answer = site.post(RUN, &body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.error().contains("exceeded max body size of 10MiB"), "{}", answer.error());
+    body["input"]["train"]["data_url"] =
+        json!(format!("https://a.example/{}", "x".repeat(server::BODY_MAX_BYTES - 200)));
+    assert_eq!(site.post(RUN, &body).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn unknown_jobs_endpoints_and_operations_are_told_apart() {
+    let site = Site::open().await;
+    let cases = [
+        ("/v2/dream-booth-v1/status/nobody", "job not found"),
+        ("/v2/dream-booth-v1/status/a.b", "job not found"),
+        ("/v2/dream-booth-v1/status/%2e%2e%2fetc", "job not found"),
+        ("/v2/dream-booth-v1/status/%ff", "job not found"),
+        ("/v2/stable-diffusion-v1/health", "endpoint not found"),
+        ("/v1/dream-booth-v2/status/x", "endpoint not found"),
+        ("/v2/dream-booth-v1/runsync", "not found: dream-booth-v1 has the operations"),
+        ("/v2/dream-booth-v1", "not found: dream-booth-v1 has the operations"),
+        ("/", "not found: dream-booth-v1 has the operations"),
+    ];
+    for (path, beginning) in cases {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.error().starts_with(beginning), "{path}: {}", answer.error());
+    }
+    assert_eq!(site.post("/v2/dream-booth-v1/cancel/nobody", &json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let site = Site::open().await;
+    for (method, path, allowed) in [
+        ("GET", "/v2/dream-booth-v1/run", "POST"),
+        ("DELETE", "/v2/dream-booth-v1/status/x", "GET,HEAD,POST"),
+        ("GET", "/v2/dream-booth-v1/cancel/x", "POST"),
+        ("POST", "/v1/dream-booth-v1/health", "GET,HEAD"),
+        ("POST", "/livez", "GET,HEAD"),
+    ] {
+        let answer = site.ask(method, path, Body::empty()).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert!(answer.error().starts_with("method not allowed"), "{path}");
+        assert_eq!(answer.header("allow"), Some(allowed), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_is_told_when_to_come_back() {
+    let site = Site::open().await;
+    for n in 0..QUEUE_MAX {
+        let id = format!("waiting-{n}").parse().unwrap();
+        site.state.store.submit(NewJob::new(id, smallest()["input"].clone())).await.unwrap();
+    }
+    let answer = site.post(RUN, &smallest()).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, Some("10")));
+    assert!(answer.error().starts_with("too many requests: 500 jobs are waiting"), "{}", answer.error());
+    site.claim().await;
+    assert_eq!(site.post(RUN, &smallest()).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_balances_the_servers_is_told_alive_and_ready_without_a_key() {
+    let site = Site::open().await;
+    let without_key = |path: &str| axum::http::Request::get(path).body(Body::empty()).unwrap();
+    let alive = site.send(without_key("/livez")).await;
+    assert_eq!((alive.status, alive.json()), (StatusCode::OK, json!({"status": "alive"})));
+    let ready = site.send(without_key("/readyz")).await;
+    assert_eq!((ready.status, ready.json()), (StatusCode::OK, json!({"status": "ready"})));
+    site.state.store.close().await;
+    let broken = site.send(without_key("/readyz")).await;
+    assert_eq!(broken.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(broken.error().starts_with("not ready"));
+}
+
+#[tokio::test]
+async fn a_broken_store_is_an_internal_error_without_detail() {
+    let site = Site::with(|config| config.require_key = false).await;
+    let id = site.run(&smallest()).await;
+    site.state.store.close().await;
+    for answer in [
+        site.post(RUN, &smallest()).await,
+        site.get(&format!("/v2/dream-booth-v1/status/{id}")).await,
+        site.get("/v2/dream-booth-v1/health").await,
+    ] {
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.error(), "internal error: the job store failed; the server's log says why.");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_a_request_id() {
+    let site = Site::open().await;
+    let answer = site.get("/v2/dream-booth-v1/health").await;
+    assert_eq!(answer.header("x-request-id").unwrap().len(), 36);
+    let refused = site.get("/nowhere").await;
+    assert!(refused.header("x-request-id").is_some());
+    let _: Value = refused.json();
+}

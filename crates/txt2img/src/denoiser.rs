@@ -1,7 +1,7 @@
 //! The UNet as samplers see it, with classifier-free guidance.
 
 use engine::tch::{Device, Kind, Tensor, no_grad};
-use model::{NoiseSchedule, UNet};
+use model::{NoiseSchedule, PredictionType, UNet};
 
 use crate::error::{Result, Txt2ImgError};
 use crate::sampler::Denoiser;
@@ -68,22 +68,22 @@ impl Denoiser for GuidedUNet<'_> {
     fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
         let variance = sigma * sigma + 1.0;
         let answer = self.guided(&(x / variance.sqrt()), self.schedule.t_of_sigma(sigma))?;
-        Ok(if self.schedule.predicts_velocity() {
-            x / variance - answer * (sigma / variance.sqrt())
-        } else {
-            x - answer * sigma
+        Ok(match self.schedule.prediction_type() {
+            PredictionType::Epsilon => x - answer * sigma,
+            PredictionType::VPrediction => x / variance - answer * (sigma / variance.sqrt()),
         })
     }
 
     fn predict_noise(&mut self, x: &Tensor, timestep: f64) -> Result<Tensor> {
         let answer = self.guided(x, timestep)?;
-        Ok(if self.schedule.predicts_velocity() {
-            // epsilon = sqrt(alpha) v + sqrt(1 - alpha) x, from v = sqrt(alpha) epsilon - sqrt(1 - alpha) x0.
-            let sigma = self.schedule.sigma_of_t(timestep);
-            let alpha = 1.0 / (sigma * sigma + 1.0);
-            answer * alpha.sqrt() + x * (1.0 - alpha).sqrt()
-        } else {
-            answer
+        Ok(match self.schedule.prediction_type() {
+            PredictionType::Epsilon => answer,
+            PredictionType::VPrediction => {
+                // epsilon = sqrt(alpha) v + sqrt(1 - alpha) x, from v = sqrt(alpha) epsilon - sqrt(1 - alpha) x0.
+                let sigma = self.schedule.sigma_of_t(timestep);
+                let alpha = 1.0 / (sigma * sigma + 1.0);
+                answer * alpha.sqrt() + x * (1.0 - alpha).sqrt()
+            }
         })
     }
 }

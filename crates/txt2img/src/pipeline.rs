@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use engine::Precision;
 use engine::tch::{Device, Kind, Tensor, no_grad};
+use model::tokenizer::SEQUENCE_LENGTH;
 use model::{BaseModel, NoiseSchedule, TextEncoder, Tokenizer, UNet, Vae};
 use protocol::{JobEvent, Stage, Txt2ImgParams};
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::infotext::infotext;
 use crate::picture::{Picture, pixels};
 use crate::sampler::{Churn, Sampler, Settings, StepNoise, Walk, sampler};
 use crate::seeds::{ImageNoise, resolve};
+
+/// Tokens of a prompt that the model reads: its sequence without the begin and end marks.
+const TEXT_TOKENS_MAX: usize = SEQUENCE_LENGTH - 2;
 
 /// A model ready to draw.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl Pipeline {
         let compute = precision.kind();
         Ok(Self {
             name: base.name(),
-            tokenizer: base.tokenizer()?,
+            tokenizer: base.tokenizer(),
             text_encoder: base.text_encoder(device, compute)?,
             unet: base.unet(device, compute)?,
             vae: base.vae(device, Kind::Float)?,
@@ -116,11 +120,11 @@ impl Pipeline {
     /// The text encoder's states, `[1, 77, width]`.
     fn encode(&self, text: &str, field: &str, occasion: &mut Occasion<'_>) -> Tensor {
         let tokens = self.tokenizer.encode(text).len();
-        if tokens > model::tokenizer::TEXT_TOKENS_MAX {
+        if tokens > TEXT_TOKENS_MAX {
             let message = format!(
                 "input.inference[{}].{field} has {tokens} tokens; the model reads the first {} and the rest was left out.",
                 occasion.item,
-                model::tokenizer::TEXT_TOKENS_MAX
+                TEXT_TOKENS_MAX
             );
             (occasion.observer)(JobEvent::Warning { message });
         }

@@ -1,0 +1,157 @@
+//! `bench`: trains and draws for real, on pictures of noise, and reports speed and peak memory.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use engine::memory;
+use model::BaseModel;
+use protocol::{JobEvent, Stage, TrainParams, Txt2ImgParams};
+use serde_json::{Value, json};
+use training::TrainingJob;
+use txt2img::Picture;
+use txt2img::pipeline::{Occasion, Pipeline};
+use worker::execution::Compute;
+
+use crate::cli::BenchArgs;
+use crate::failure::{Failure, cannot};
+use crate::model_argument::{compute, open_model};
+use crate::progress::Progress;
+
+/// Measures the UNet stage and the sampler. The first step of each is left out of the median: it warms caches.
+#[allow(clippy::print_stdout, reason = "the figures are this command's result")]
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let compute = compute(&args.compute)?;
+    let base = open_model(&args.model)?;
+    let train = measure_training(args, &base, compute)?;
+    let sample = measure_sampling(args, &base, compute)?;
+    let figures = json!({
+        "model": args.model,
+        "resolution": args.resolution,
+        "batch": args.batch,
+        "device": format!("{:?}", compute.device).to_lowercase(),
+        "precision": compute.precision.to_string(),
+        "train": train,
+        "sample": sample,
+    });
+    println!("{}", if args.json { figures.to_string() } else { table(&figures) });
+    Ok(())
+}
+
+fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Result<Value, Failure> {
+    let params = json!({
+        "concept_name": "bench",
+        "text_steps": 0,
+        "unet_epochs": args.steps,
+        "unet_batch_size": args.batch,
+        "unet_resolution": args.resolution,
+    });
+    let params = TrainParams::parse(&params, "bench")?;
+    let images = tempfile::tempdir()?;
+    for index in 0..args.batch {
+        write_noise(&images.path().join(format!("{index}.png")), args.resolution, u64::from(index))?;
+    }
+    memory::reset_peak(compute.device);
+    let job = TrainingJob {
+        base,
+        params: &params,
+        images_dir: images.path(),
+        device: compute.device,
+        precision: compute.precision,
+    };
+    let mut watch = StepWatch::new(Stage::Unet);
+    let trained = training::train(&job, &mut |event| watch.see(&event))?;
+    let parameters = trained.unet.as_ref().map(|unet| model::count_parameters(unet.parameters()));
+    Ok(json!({ "unet_parameters": parameters, "speed": watch.figures(), "memory": peak(compute) }))
+}
+
+fn measure_sampling(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Result<Value, Failure> {
+    let params = json!({
+        "prompt": "a photo of a dog",
+        "seed": 1,
+        "steps": args.steps,
+        "batch_size": args.batch,
+        "width": args.resolution,
+        "height": args.resolution,
+    });
+    let params = Txt2ImgParams::parse_checked(&params, "bench")?;
+    memory::reset_peak(compute.device);
+    let pipeline = Pipeline::load(base, compute.device, compute.precision)?;
+    let mut watch = StepWatch::new(Stage::Inference);
+    let mut occasion = Occasion {
+        draw_seed: &mut || 0,
+        job_timestamp: String::new(),
+        observer: &mut |event| watch.see(&event),
+        item: 0,
+    };
+    pipeline.draw(&params, &mut occasion)?;
+    Ok(json!({ "speed": watch.figures(), "memory": peak(compute) }))
+}
+
+/// A picture of noise, from its own small generator: what is in the pictures does not change the speed.
+fn write_noise(path: &Path, side: u32, seed: u64) -> Result<(), Failure> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut byte = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    let rgb = (0..3 * side * side).map(|_| byte()).collect();
+    let picture = Picture { width: side, height: side, rgb, seed, infotext: String::new() };
+    fs::write(path, picture.to_png()?).map_err(cannot(format!("write {}", path.display())))
+}
+
+fn peak(compute: Compute) -> Value {
+    json!({
+        "peak_rss_bytes": memory::peak_rss_bytes(),
+        "peak_device_bytes": memory::device_peak_bytes(compute.device),
+    })
+}
+
+/// Takes the time of each step of one stage, and shows the progress of all.
+struct StepWatch {
+    stage: Stage,
+    last: Instant,
+    seconds: Vec<f64>,
+    progress: Progress,
+}
+
+impl StepWatch {
+    fn new(stage: Stage) -> Self {
+        Self { stage, last: Instant::now(), seconds: Vec::new(), progress: Progress::new() }
+    }
+
+    fn see(&mut self, event: &JobEvent) {
+        self.progress.show(event);
+        match event {
+            JobEvent::Step { stage, .. } if *stage == self.stage => {
+                self.seconds.push(self.last.elapsed().as_secs_f64());
+                self.last = Instant::now();
+            }
+            JobEvent::Stage { .. } => self.last = Instant::now(),
+            _ => {}
+        }
+    }
+
+    /// Seconds by step, and the median's inverse without the first step.
+    fn figures(&self) -> Value {
+        let mut settled = self.seconds.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&self.seconds).to_vec();
+        settled.sort_by(f64::total_cmp);
+        let median = settled.get(settled.len() / 2);
+        json!({ "its_per_s": median.map(|seconds| 1.0 / seconds), "median_step_s": median, "step_s": self.seconds })
+    }
+}
+
+fn table(figures: &Value) -> String {
+    let number = |pointer: &str| figures.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let row = |name: &str, part: &str| {
+        format!(
+            "{name:<8} {:>8.3} it/s {:>8.3} s/step   peak {:>6.2} GB",
+            number(&format!("/{part}/speed/its_per_s")),
+            number(&format!("/{part}/speed/median_step_s")),
+            number(&format!("/{part}/memory/peak_rss_bytes")) / 1e9,
+        )
+    };
+    [row("train", "train"), row("sample", "sample")].join("\n")
+}

@@ -1,0 +1,199 @@
+//! Every command, argument and setting. A setting with an environment variable says so in its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Trains Stable Diffusion on your photos and draws them: a RunPod-compatible service, and the same work by hand.
+#[derive(Debug, Parser)]
+#[command(name = "dreambooth", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the job API and, unless told otherwise, work on the jobs
+    Serve(ServeArgs),
+    /// Make API keys
+    Keys(KeysArgs),
+    /// Work on the jobs of a data directory whose API is served elsewhere
+    #[cfg(feature = "compute")]
+    Worker(WorkerArgs),
+    /// Train a model on a zip or folder of photos
+    #[cfg(feature = "compute")]
+    Train(TrainArgs),
+    /// Draw the images of one txt2img request
+    #[cfg(feature = "compute")]
+    Txt2img(Txt2ImgArgs),
+    /// Write a model as one file in the original naming, fp16
+    #[cfg(feature = "compute")]
+    Convert(ConvertArgs),
+    /// Measure the speed and peak memory of training and drawing
+    #[cfg(feature = "compute")]
+    Bench(BenchArgs),
+    /// Do the jobs that a supervisor writes to standard input
+    #[cfg(feature = "compute")]
+    #[command(hide = true)]
+    Child(ComputeArgs),
+}
+
+/// Which parts of the service one process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// API and worker
+    All,
+    /// API only: takes jobs, answers, sends webhooks
+    Api,
+    /// Worker only
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one. The address in use is printed and written to DIR/listening
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", env = "DREAMBOOTH_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// Which parts of the service this process runs
+    #[arg(long, value_enum, default_value = if cfg!(feature = "compute") { "all" } else { "api" }, env = "DREAMBOOTH_ROLE")]
+    pub(crate) role: Role,
+    /// The address at which clients reach this service, for the URLs of files; the listening address when absent
+    #[arg(long, value_name = "URL", env = "DREAMBOOTH_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// Longest time from pickup to result of a job whose policy does not say, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 4 * 3600, env = "DREAMBOOTH_EXECUTION_TIMEOUT")]
+    pub(crate) execution_timeout: u32,
+    /// Longest wait in the queue of a job whose policy does not say, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 24 * 3600, env = "DREAMBOOTH_TTL")]
+    pub(crate) ttl: u32,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+#[cfg(feature = "compute")]
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+/// What a worker must know; an API replica reads the data directory and the network rule of it.
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Keeps everything: job database, artifacts, signing key, downloaded models
+    #[arg(long, value_name = "DIR", default_value = "dreambooth-data", env = "DREAMBOOTH_DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Base model of jobs that name none: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
+    #[arg(long, value_name = "MODEL", default_value = "mini", env = "DREAMBOOTH_MODEL")]
+    pub(crate) model: String,
+    /// Let jobs and webhooks reach loopback and private addresses; only for networks whose every service may be asked by every client
+    #[arg(long, env = "DREAMBOOTH_ALLOW_PRIVATE_NETWORKS")]
+    pub(crate) allow_private_networks: bool,
+    /// The worker's name; workers that share a data directory need different ones
+    #[arg(long, value_name = "NAME", default_value = "local-0", env = "DREAMBOOTH_WORKER_NAME")]
+    pub(crate) worker_name: String,
+    /// Where Hub ids are looked up
+    #[arg(long, value_name = "URL", default_value = "https://huggingface.co", env = "HF_ENDPOINT")]
+    pub(crate) hub_endpoint: String,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ComputeArgs {
+    /// Device: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", env = "DREAMBOOTH_DEVICE")]
+    pub(crate) device: String,
+    /// Precision of activations, fp32 or bf16; absent, bf16 on a GPU and fp32 on a CPU. Trained weights are fp32 always
+    #[arg(long, env = "DREAMBOOTH_PRECISION")]
+    pub(crate) precision: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it; it is shown this once, only its hash is kept
+    Create {
+        /// The service's data directory
+        #[arg(long, value_name = "DIR", default_value = "dreambooth-data", env = "DREAMBOOTH_DATA_DIR")]
+        data_dir: PathBuf,
+        /// Whose key it is, for your own records
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        name: String,
+    },
+}
+
+#[cfg(feature = "compute")]
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// Base model: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// A zip file or folder with photos of the concept
+    #[arg(long, value_name = "ZIP_OR_DIR")]
+    pub(crate) data: PathBuf,
+    /// A JSON file: the object under input.train, without data_url
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: PathBuf,
+    /// Gets model.safetensors, model.ckpt and train.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[cfg(feature = "compute")]
+#[derive(Debug, Args)]
+pub(crate) struct Txt2ImgArgs {
+    /// The model, in any form that train takes
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// A JSON file: one object of input.inference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// Gets 0.png, 1.png, … and response.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[cfg(feature = "compute")]
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// The model, in any form that train takes
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: String,
+    /// The file to write; its ending, .safetensors or .ckpt, says the format
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+}
+
+#[cfg(feature = "compute")]
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// The model, in any form that train takes
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Side of the pictures in pixels, a multiple of 64
+    #[arg(long, value_name = "N")]
+    pub(crate) resolution: u32,
+    /// Images in one training step, and in one drawn batch
+    #[arg(long, value_name = "B", default_value_t = 1)]
+    pub(crate) batch: u32,
+    /// Training steps, and sampling steps
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    pub(crate) steps: u32,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}

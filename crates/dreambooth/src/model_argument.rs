@@ -1,0 +1,61 @@
+//! MODEL, `--device` and `--precision` as users write them.
+
+use std::path::{Path, PathBuf};
+
+use engine::{DeviceChoice, Precision};
+use model::{BaseModel, ModelReference};
+use transfer::{DownloadLimits, HubModel, Network, NetworkPolicy, hub};
+use worker::execution::Compute;
+use worker::inputs::HUB_REVISION;
+
+use crate::cli::ComputeArgs;
+use crate::failure::{Failure, cannot};
+
+/// Names a folder in which downloaded models are kept when there is no data directory.
+const CACHE_VARIABLE: &str = "DREAMBOOTH_CACHE";
+
+/// Reads `--device` and `--precision` without opening the device.
+pub(crate) fn compute_choice(args: &ComputeArgs) -> Result<(DeviceChoice, Option<Precision>), Failure> {
+    let device = args.device.parse().map_err(cannot("read --device"))?;
+    let precision = args.precision.as_deref().map(str::parse).transpose().map_err(cannot("read --precision"))?;
+    Ok((device, precision))
+}
+
+/// Opens the device.
+pub(crate) fn compute(args: &ComputeArgs) -> Result<Compute, Failure> {
+    let (device, precision) = compute_choice(args)?;
+    Ok(Compute::open(device, precision)?)
+}
+
+/// Opens MODEL; a Hub id is downloaded first, or found where it was downloaded before.
+pub(crate) fn open_model(text: &str) -> Result<BaseModel, Failure> {
+    let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| hub::HUB_ENDPOINT.into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Whoever types the endpoint at the command line may reach it, wherever it is.
+    let network = Network::new(NetworkPolicy { allow_private_networks: true })?;
+    let local = runtime.block_on(fetch_if_hub(text, &endpoint, &model_cache(), &network))?;
+    Ok(BaseModel::open(&local.parse()?)?)
+}
+
+/// MODEL with a Hub id replaced by the folder it was downloaded to.
+pub(crate) async fn fetch_if_hub(
+    text: &str,
+    endpoint: &str,
+    cache_dir: &Path,
+    network: &Network,
+) -> Result<String, Failure> {
+    let ModelReference::Hub(repository) = text.parse()? else { return Ok(text.into()) };
+    let token = std::env::var("HF_TOKEN").ok().map(protocol::Secret::new);
+    let model = HubModel { endpoint, repo: &repository, revision: HUB_REVISION, token: token.as_ref() };
+    let folder = hub::fetch(network, model, cache_dir, DownloadLimits::MODEL, |_| {}).await?;
+    Ok(folder.display().to_string())
+}
+
+fn model_cache() -> PathBuf {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from(CACHE_VARIABLE)
+        .or_else(|| from("XDG_CACHE_HOME").map(|dir| dir.join("dreambooth")))
+        .or_else(|| from("HOME").map(|dir| dir.join(".cache/dreambooth")))
+        .unwrap_or_else(|| "dreambooth-cache".into())
+        .join("models")
+}

@@ -1,0 +1,76 @@
+//! Nothing that was acknowledged is lost: kill -9 at the two worst places.
+
+#![cfg(all(feature = "compute", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::process::Command;
+
+use support::{FileServer, Service, photos_zip, quick_picture, quick_training};
+
+#[test]
+fn a_queued_job_survives_the_death_of_the_server() {
+    let data = tempfile::tempdir().unwrap();
+    let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
+    let api_only = Service::start(data.path(), &["--role", "api"]);
+    let id = api_only.submit(quick_training(&files.url("photos.zip")), &[quick_picture()]);
+    let service = api_only.kill_and_restart(&["--allow-private-networks"]);
+    let view = service.wait(&id);
+    assert_eq!(view["status"], "COMPLETED", "{view}");
+    assert_eq!(service.get("/v2/dream-booth-v1/health").1["jobs"]["completed"], 1);
+}
+
+#[test]
+fn a_job_whose_child_is_killed_while_it_trains_is_tried_again_and_completes_once() {
+    let data = tempfile::tempdir().unwrap();
+    let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
+    let service = Service::start(data.path(), &["--allow-private-networks"]);
+    let mut training = quick_training(&files.url("photos.zip"));
+    training["unet_epochs"] = 20.into();
+    let id = service.submit(training, &[quick_picture()]);
+    service.wait_for_step(&id, "unet");
+    let children = service.children();
+    assert_eq!(children.len(), 1, "one child holds the device");
+    assert!(Command::new("kill").args(["-9", &children[0].to_string()]).status().unwrap().success());
+    let view = service.wait(&id);
+    assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");
+    assert_eq!(service.get("/v2/dream-booth-v1/health").1["jobs"]["completed"], 1);
+}
+
+#[test]
+fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it() {
+    let data = tempfile::tempdir().unwrap();
+    let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
+    let mut service = Service::start(data.path(), &["--allow-private-networks"]);
+    let mut training = quick_training(&files.url("photos.zip"));
+    training["unet_epochs"] = 20.into();
+    let id = service.submit(training, &[]);
+    service.wait_for_step(&id, "unet");
+    let child = service.children()[0];
+    service.kill();
+    support::service::wait_for("the child to end", || {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
+    let service = service.kill_and_restart(&["--allow-private-networks"]);
+    let view = service.wait(&id);
+    assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");
+}
+
+#[test]
+fn a_cancelled_job_stops_its_child_and_stays_cancelled() {
+    let data = tempfile::tempdir().unwrap();
+    let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
+    let service = Service::start(data.path(), &["--allow-private-networks"]);
+    let mut training = quick_training(&files.url("photos.zip"));
+    training["unet_epochs"] = 5000.into();
+    let id = service.submit(training, &[]);
+    service.wait_for_step(&id, "unet");
+    let (status, answer) = service.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &serde_json::json!({}));
+    assert_eq!((status, answer["status"].as_str()), (200, Some("CANCELLED")));
+    let next = service.submit(quick_training(&files.url("photos.zip")), &[]);
+    assert_eq!(service.wait(&next)["status"], "COMPLETED");
+    assert_eq!(service.status(&id)["status"], "CANCELLED");
+}

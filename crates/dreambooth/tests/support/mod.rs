@@ -1,0 +1,33 @@
+//! A running service and the files it downloads, for tests of the whole program.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and a test fails by panicking")]
+
+pub mod files;
+pub mod service;
+
+pub use files::{FileServer, photo, photos_zip, zip_of};
+pub use service::Service;
+
+use std::path::PathBuf;
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_dreambooth").into()
+}
+
+/// A training that a tiny random model ends within seconds.
+pub fn quick_training(data_url: &str) -> serde_json::Value {
+    serde_json::json!({
+        "data_url": data_url,
+        "concept_name": "wixbs",
+        "text_steps": 2,
+        "text_resolution": 64,
+        "unet_epochs": 2,
+        "unet_resolution": 64,
+    })
+}
+
+/// A picture that a tiny random model draws within seconds.
+pub fn quick_picture() -> serde_json::Value {
+    serde_json::json!({ "prompt": "wixbs", "steps": 2, "width": 64, "height": 64, "seed": 7 })
+}

@@ -33,8 +33,7 @@ fn ten_steps_are_those_of_the_formula_in_double_precision() {
         set_grad(&weights, &gradient);
         optimizer.step(lr).unwrap();
         optimizer.zero_grad();
-        for index in 0..37 {
-            let g = f64::from(gradient[index]);
+        for (index, g) in gradient.into_iter().map(f64::from).enumerate() {
             mean[index] = settings.beta1 * mean[index] + (1.0 - settings.beta1) * g;
             square[index] = settings.beta2 * square[index] + (1.0 - settings.beta2) * g * g;
             let corrected = mean[index] / (1.0 - settings.beta1.powi(step));

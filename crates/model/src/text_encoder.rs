@@ -36,7 +36,7 @@ impl TextEncoder {
             .collect::<Result<_>>()?;
         let final_layer_norm =
             LayerNorm::load(&root.at("final_layer_norm"), config.hidden_size, config.layer_norm_eps)?;
-        let parameters = loader.take_parameters();
+        let parameters = loader.into_parameters();
         Ok(Self { token_embedding, position_embedding, layers, final_layer_norm, parameters })
     }
 

@@ -55,7 +55,7 @@ impl UNet {
         let conv_norm_out =
             GroupNorm::load(&loader.at("conv_norm_out"), first, config.norm_num_groups, config.norm_eps)?;
         let conv_out = Conv2d::load_3x3(&loader.at("conv_out"), first, config.out_channels)?;
-        let parameters = loader.take_parameters();
+        let parameters = loader.into_parameters();
         Ok(Self { conv_in, time_embedding, down_blocks, mid_block, up_blocks, conv_norm_out, conv_out, parameters })
     }
 

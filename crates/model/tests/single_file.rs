@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::path::Path;
 
 use engine::tch::{Device, Kind};
@@ -83,6 +84,34 @@ fn sizes_are_read_off_an_exported_file() {
     assert_eq!(*opened.config(), ModelConfig::mini());
     assert_eq!(opened.name(), "mini");
     assert!(opened.unet(Device::Cpu, Kind::Float).is_ok());
+}
+
+/// A file of this model's tensors whose contents are one hole, so that it takes no room on disk.
+fn write_hollow(path: &Path, config: &ModelConfig) {
+    let keys = KeyMap::new(config);
+    let mut end = 0;
+    let tensors = inventory(config).unwrap().into_iter().map(|TensorSpec { part, name, shape }| {
+        let shape: Vec<_> = shape.into_iter().map(|side| side as usize).collect();
+        let start = end;
+        end += 2 * shape.iter().product::<usize>();
+        let info =
+            safetensors::tensor::TensorInfo { dtype: safetensors::Dtype::F16, shape, data_offsets: (start, end) };
+        (keys.original(part, &name).unwrap(), info)
+    });
+    let metadata = safetensors::tensor::Metadata::new(None, tensors.collect()).unwrap();
+    let header = serde_json::to_vec(&metadata).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(&header).unwrap();
+    file.set_len((8 + header.len() + metadata.data_len()) as u64).unwrap();
+}
+
+#[test]
+fn the_sizes_of_stable_diffusion_15_are_read_off_its_shapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sd15.safetensors");
+    write_hollow(&path, &ModelConfig::sd15());
+    assert_eq!(*SingleFileSource::open(&path).unwrap().config(), ModelConfig::sd15());
 }
 
 #[test]

@@ -73,32 +73,37 @@ fn mix(mut z: u64) -> u64 {
 }
 
 /// Two numbers in [0, 1) with 24 bits each, which f32 represents exactly.
-fn halves(bits: u64) -> [f32; 2] {
+fn halves(bits: u64) -> (f32, f32) {
     const UNIT: f32 = 1.0 / (1 << 24) as f32;
-    [(bits >> 40) as f32 * UNIT, ((bits >> 8) & 0x00ff_ffff) as f32 * UNIT]
+    ((bits >> 40) as f32 * UNIT, ((bits >> 8) & 0x00ff_ffff) as f32 * UNIT)
 }
 
 /// `count` numbers, uniform within ±`bound`.
 fn uniform(key: u64, count: usize, bound: f32) -> Vec<f32> {
-    let mut values = vec![0.0; count];
-    for (index, pair) in values.chunks_mut(2).enumerate() {
-        for (value, unit) in pair.iter_mut().zip(halves(splitmix(key, index as u64))) {
-            *value = (2.0 * unit - 1.0) * bound;
-        }
-    }
-    values
+    pairs(key, count, |first, second| ((2.0 * first - 1.0) * bound, (2.0 * second - 1.0) * bound))
 }
 
 /// `count` numbers, normal with this deviation: Box and Muller's transform.
 fn normal(key: u64, count: usize, deviation: f32) -> Vec<f32> {
-    let mut values = vec![0.0; count];
-    for (index, pair) in values.chunks_mut(2).enumerate() {
-        let [first, second] = halves(splitmix(key, index as u64));
+    pairs(key, count, |first, second| {
         let radius = deviation * (-2.0 * (1.0 - first).ln()).sqrt();
         let (sine, cosine) = (std::f32::consts::TAU * second).sin_cos();
-        for (value, drawn) in pair.iter_mut().zip([radius * cosine, radius * sine]) {
-            *value = drawn;
-        }
+        (radius * cosine, radius * sine)
+    })
+}
+
+/// Fills `count` numbers with what `draw` makes of each two uniform ones. A plain loop, because in an unoptimised build
+/// iterator adapters would make the miniature model slow to load.
+fn pairs(key: u64, count: usize, draw: impl Fn(f32, f32) -> (f32, f32)) -> Vec<f32> {
+    let mut values = Vec::with_capacity(count + 1);
+    let mut index = 0;
+    while values.len() < count {
+        let (first, second) = halves(splitmix(key, index));
+        let (first, second) = draw(first, second);
+        values.push(first);
+        values.push(second);
+        index += 1;
     }
+    values.truncate(count);
     values
 }

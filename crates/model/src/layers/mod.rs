@@ -1,6 +1,6 @@
 //! How a network part finds its weights, and the layers that all parts share.
 //!
-//! A layer computes in the dtype of its input: weights are cast on use ([`cast`]), which does nothing when the dtypes
+//! A layer computes in the dtype of its input: weights are cast on use (`cast`), which does nothing when the dtypes
 //! are equal. So f32 master weights with bf16 activations train as under torch's autocast, gradients arriving in f32.
 //! Norms keep their statistics, and attention its softmax, in f32 inside libtorch's kernels.
 //!

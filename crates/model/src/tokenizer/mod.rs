@@ -1,9 +1,9 @@
 //! CLIP's tokenizer: text to numbers of byte-pair encoded pieces, exactly as transformers' `CLIPTokenizer`.
 //!
 //! # Layout
-//! - [`clean`]: what happens to text before it is cut
-//! - [`words`]: how it is cut into words
-//! - [`bpe`]: how a word becomes tokens, and the bundled vocabulary
+//! - `clean`: what happens to text before it is cut
+//! - `words`: how it is cut into words
+//! - `bpe`: how a word becomes tokens, and the bundled vocabulary
 
 mod bpe;
 mod clean;

@@ -1,10 +1,10 @@
 //! The denoising UNet: diffusers' `UNet2DConditionModel` as SD 1.x configures it.
 //!
 //! # Layout
-//! - [`time_embedding`]: the noise level as a vector
-//! - [`resnet`]: convolutions that see it
-//! - [`transformer`]: attention to itself and to the context
-//! - [`blocks`]: down, middle and up, one resolution each
+//! - `time_embedding`: the noise level as a vector
+//! - `resnet`: convolutions that see it
+//! - `transformer`: attention to itself and to the context
+//! - `blocks`: down, middle and up, one resolution each
 
 mod blocks;
 mod resnet;

@@ -1,9 +1,9 @@
 //! The autoencoder between images and latents: diffusers' `AutoencoderKL`.
 //!
 //! # Layout
-//! - [`blocks`]: what both halves are made of
-//! - [`encoder`], [`decoder`]: the halves
-//! - [`posterior`]: the normal distribution an image is encoded as
+//! - `blocks`: what both halves are made of
+//! - `encoder`, `decoder`: the halves
+//! - `posterior`: the normal distribution an image is encoded as
 
 mod blocks;
 mod decoder;

@@ -10,7 +10,7 @@
 //! - `run`, `status`, `cancel`, `health`: one operation each
 //! - `files`, `byte_range`: signed addresses of files
 //! - [`error`]: every way to be refused, with its status and its sentence
-//! - [`webhooks`], [`reaper`]: the loops beside the listener, which [`serve()`] starts and ends
+//! - `serve`: the listener and its end; [`webhooks`], [`reaper`]: the loops to run beside it
 
 mod auth;
 mod body;

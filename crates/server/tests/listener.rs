@@ -17,12 +17,16 @@ use tokio_util::sync::CancellationToken;
 /// Longest time that any of this may take; a test that waits longer has failed.
 const SOON: Duration = Duration::from_secs(20);
 
+/// The listener with both loops beside it, as the binary runs them; the handle ends when all have.
 async fn started(site: &Site) -> (SocketAddr, CancellationToken, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(listener, site.state.clone(), shutdown.clone()));
-    (address, shutdown, serving)
+    let reaper = server::run_reaper(site.state.clone(), shutdown.clone());
+    let webhooks = server::run_webhooks(site.state.clone(), shutdown.clone());
+    let serve = server::serve(listener, site.state.clone(), shutdown.clone());
+    let all = async { tokio::join!(serve, reaper, webhooks).0 };
+    (address, shutdown, tokio::spawn(all))
 }
 
 /// Sends a request as it stands and reads until the server closes.

@@ -23,11 +23,11 @@ impl LearningRate {
     ///
     /// # Errors
     /// When the schedule is polynomial and `base` is not above its end.
-    pub fn new(field: &'static str, base: f64, scheduler: LrScheduler) -> Result<Self> {
-        if scheduler == LrScheduler::Polynomial && base <= POLYNOMIAL_END {
-            return Err(TrainingError::LearningRate { field, learning_rate: base, end: POLYNOMIAL_END });
+    pub fn check(&self, field: &'static str) -> Result<()> {
+        if self.scheduler == LrScheduler::Polynomial && self.base <= POLYNOMIAL_END {
+            return Err(TrainingError::LearningRate { field, learning_rate: self.base, end: POLYNOMIAL_END });
         }
-        Ok(Self { base, scheduler })
+        Ok(())
     }
 
     /// The rate of `step` (from 0) of `total`.

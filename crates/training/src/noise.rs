@@ -115,7 +115,7 @@ pub struct StepNoise {
 }
 
 /// Where the stage loop gets its randomness from.
-pub trait NoiseSource {
+pub trait NoiseSource: std::fmt::Debug {
     /// The draw of `step` (from 0) for latents of `shape`, `[b, 4, h, w]`.
     fn draw(&self, step: u64, shape: &[i64]) -> StepNoise;
 }

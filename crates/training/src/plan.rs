@@ -28,35 +28,32 @@ enum Length {
 }
 
 impl StageSettings {
-    pub(crate) fn text(params: &TrainParams) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn text(params: &TrainParams) -> Self {
+        Self {
             stage: Stage::Text,
             length: Length::Steps(u64::from(params.text_steps)),
-            learning_rate: LearningRate::new(
-                "text_learning_rate",
-                params.text_learning_rate,
-                params.text_lr_scheduler,
-            )?,
+            learning_rate: LearningRate { base: params.text_learning_rate, scheduler: params.text_lr_scheduler },
             batch_size: params.text_batch_size as usize,
             framing: Framing { resolution: params.text_resolution, streams: Streams::new(params.text_seed as u64) },
             // The original applied it to the UNet stage alone.
             offset_noise: false,
-        })
+        }
     }
 
-    pub(crate) fn unet(params: &TrainParams) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn unet(params: &TrainParams) -> Self {
+        Self {
             stage: Stage::Unet,
             length: Length::Epochs(u64::from(params.unet_epochs)),
-            learning_rate: LearningRate::new(
-                "unet_learning_rate",
-                params.unet_learning_rate,
-                params.unet_lr_scheduler,
-            )?,
+            learning_rate: LearningRate { base: params.unet_learning_rate, scheduler: params.unet_lr_scheduler },
             batch_size: params.unet_batch_size as usize,
             framing: Framing { resolution: params.unet_resolution, streams: Streams::new(params.unet_seed as u64) },
             offset_noise: params.offset_noise,
-        })
+        }
+    }
+
+    /// Refuses a learning rate that the schedule cannot start from, unless the stage is skipped; `field` holds the rate.
+    pub(crate) fn check(&self, field: &'static str) -> Result<()> {
+        if self.is_skipped() { Ok(()) } else { self.learning_rate.check(field) }
     }
 
     pub(crate) fn is_skipped(&self) -> bool {

@@ -19,7 +19,7 @@ pub const ADAMW: AdamWSettings = AdamWSettings { beta1: 0.9, beta2: 0.999, eps: 
 pub const CLIP_NORM: f64 = 1.0;
 
 /// What a stage trains on and how.
-#[allow(missing_debug_implementations, reason = "a bundle of borrowed parts; nobody prints it")]
+#[derive(Debug)]
 pub struct StageLoop<'a> {
     /// Which stage, for messages.
     pub stage: Stage,

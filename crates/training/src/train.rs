@@ -29,7 +29,7 @@ use crate::unet_stage::UnetStage;
 use crate::witness::{StageRecorder, Witness};
 
 /// What is to be trained, from what, on what.
-#[allow(missing_debug_implementations, reason = "a bundle of borrowed parts; nobody prints it")]
+#[derive(Debug)]
 pub struct TrainingJob<'a> {
     /// The model to start from.
     pub base: &'a BaseModel,
@@ -89,7 +89,9 @@ pub fn train_with_clock(
     let mut witness = Witness::new(observer, clock);
     let began = witness.now();
     refuse_small_vocabulary(&job.base.config().text)?;
-    let (text, unet) = (StageSettings::text(job.params)?, StageSettings::unet(job.params)?);
+    let (text, unet) = (StageSettings::text(job.params), StageSettings::unet(job.params));
+    text.check("text_learning_rate")?;
+    unet.check("unet_learning_rate")?;
 
     witness.begin(Stage::Prepare);
     let photos = dataset::find_photos(job.images_dir, job.params.concept_name.as_deref())?;

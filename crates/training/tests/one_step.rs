@@ -18,6 +18,7 @@ use training::stage::{ADAMW, CLIP_NORM, StageLoop};
 
 const LEARNING_RATE: f64 = 1e-3;
 
+#[derive(Debug)]
 struct Recording(HashMap<String, Tensor>);
 
 impl Recording {
@@ -72,7 +73,7 @@ fn a_step_has_the_loss_the_gradients_and_the_update_of_pytorch() {
     let step = StageLoop {
         stage: Stage::Text,
         steps: 1,
-        learning_rate: LearningRate::new("text_learning_rate", LEARNING_RATE, LrScheduler::Constant).unwrap(),
+        learning_rate: LearningRate { base: LEARNING_RATE, scheduler: LrScheduler::Constant },
         schedule: &base.schedule(),
         latents: &LatentCache::new(vec![vec![latent(0)], vec![latent(1)]]),
         batches: in_order(),

@@ -55,9 +55,12 @@ fn learning_rates_follow_diffusers_at_every_step() {
 
 #[test]
 fn a_polynomial_schedule_needs_a_rate_above_its_end() {
-    let error = LearningRate::new("unet_learning_rate", 1e-7, LrScheduler::Polynomial).unwrap_err().to_string();
+    let error = LearningRate { base: 1e-7, scheduler: LrScheduler::Polynomial }
+        .check("unet_learning_rate")
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("unet_learning_rate is 0.0000001, but the polynomial schedule ends at"), "{error}");
-    assert!(LearningRate::new("unet_learning_rate", 0.0, LrScheduler::Linear).is_ok());
+    assert!(LearningRate { base: 0.0, scheduler: LrScheduler::Linear }.check("unet_learning_rate").is_ok());
 }
 
 #[test]

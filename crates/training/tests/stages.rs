@@ -34,7 +34,7 @@ fn plan<'a>(
     StageLoop {
         stage: Stage::Text,
         steps,
-        learning_rate: LearningRate::new("text_learning_rate", learning_rate, LrScheduler::Constant).unwrap(),
+        learning_rate: LearningRate { base: learning_rate, scheduler: LrScheduler::Constant },
         schedule,
         latents,
         batches: Batches::new(STREAMS(), 1, 1),

@@ -6,6 +6,9 @@ mod common;
 use std::fs;
 
 use common::{Workshop, bits};
+use engine::Precision;
+use engine::tch::Kind;
+use model::{Part, WeightSource};
 use protocol::{JobEvent, Stage};
 use serde_json::json;
 
@@ -89,7 +92,7 @@ fn networks_come_back_without_gradients_and_changed() {
     let trained = workshop.trained(&json!({}));
     let unet = trained.unet.unwrap();
     assert!(unet.parameters().iter().all(|(_, tensor)| !tensor.requires_grad() && !tensor.grad().defined()));
-    let base = workshop.base.unet(engine::tch::Device::Cpu, engine::tch::Kind::Float).unwrap();
+    let base = workshop.base.unet(engine::tch::Device::Cpu, Kind::Float).unwrap();
     assert!(bits(unet.parameters()) != bits(base.parameters()));
 }
 
@@ -158,6 +161,47 @@ fn a_polynomial_rate_below_its_end_is_refused_before_anything_is_done() {
         Workshop::new().run(&json!({"unet_learning_rate": 1e-8, "unet_lr_scheduler": "polynomial"}));
     assert!(trained.unwrap_err().to_string().starts_with("unet_learning_rate is "));
     assert!(events.is_empty());
+    let skipped = json!({"text_learning_rate": 1e-8, "text_lr_scheduler": "polynomial", "text_steps": 0});
+    assert!(Workshop::new().run(&skipped).0.is_ok(), "a stage that is skipped needs no rate");
+}
+
+#[test]
+fn bf16_computes_close_to_f32_and_keeps_f32_weights() {
+    let mut workshop = Workshop::new();
+    let exact = workshop.trained(&json!({})).report;
+    workshop.precision = Precision::Bf16;
+    let rough = workshop.trained(&json!({}));
+    for (exact, rough) in exact.stages.iter().zip(&rough.report.stages) {
+        assert_ne!(exact.losses, rough.losses);
+        for (exact, rough) in exact.losses.iter().zip(&rough.losses) {
+            assert!((rough / exact - 1.0).abs() < 0.02, "{rough}, not about {exact}");
+        }
+    }
+    assert!(rough.unet.unwrap().parameters().iter().all(|(_, tensor)| tensor.kind() == Kind::Float));
+}
+
+#[test]
+fn the_whole_model_is_the_trained_networks_over_the_base() {
+    let workshop = Workshop::new();
+    let trained = workshop.trained(&json!({"text_steps": 0}));
+    let whole = trained.over(&workshop.base);
+    let differs = |part, name, shape: &[i64]| {
+        let base = workshop.base.weights().tensor(part, name, shape).unwrap();
+        whole.tensor(part, name, shape).unwrap() != base
+    };
+    assert!(differs(Part::Unet, "conv_in.bias", &[8]));
+    assert!(!differs(Part::Vae, "quant_conv.bias", &[8]));
+    assert!(!differs(Part::TextEncoder, "text_model.final_layer_norm.weight", &[8]));
+}
+
+#[test]
+fn a_model_that_cannot_read_captions_is_refused() {
+    let workshop = Workshop::with_vocabulary(400);
+    assert_eq!(
+        workshop.run(&json!({})).0.unwrap_err().to_string(),
+        "the base model's text encoder knows 400 tokens and 77 positions, but CLIP's tokenizer needs 49408 and 77; choose \
+         a Stable Diffusion 1.x model"
+    );
 }
 
 #[test]

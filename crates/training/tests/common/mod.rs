@@ -14,12 +14,12 @@ use tempfile::TempDir;
 use training::{Trained, TrainingError, TrainingJob, train};
 
 /// A folder with the sizes of a model that has every block of Stable Diffusion 1.5, but hardly any channels.
-fn write_config(dir: &Path) {
+fn write_config(dir: &Path, vocabulary: i64) {
     let configs = [
         (
             "text_encoder/config.json",
             json!({
-                "vocab_size": 49408, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2,
+                "vocab_size": vocabulary, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2,
                 "num_attention_heads": 2, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
             }),
         ),
@@ -51,20 +51,25 @@ fn write_config(dir: &Path) {
 pub(crate) struct Workshop {
     pub(crate) base: BaseModel,
     pub(crate) images: TempDir,
+    pub(crate) precision: Precision,
     _config: TempDir,
 }
 
 impl Workshop {
     pub(crate) fn new() -> Self {
+        Self::with_vocabulary(49408)
+    }
+
+    pub(crate) fn with_vocabulary(vocabulary: i64) -> Self {
         let config = tempfile::tempdir().unwrap();
-        write_config(config.path());
+        write_config(config.path(), vocabulary);
         let reference = format!("random:{}@7", config.path().display()).parse().unwrap();
         let images = tempfile::tempdir().unwrap();
         for (index, (width, height)) in [(80, 64), (64, 96), (64, 64)].into_iter().enumerate() {
             let pixel = |x: u32, y: u32| Rgb([(3 * x) as u8, (2 * y) as u8, (40 * index) as u8]);
             RgbImage::from_fn(width, height, pixel).save(images.path().join(format!("sks dog ({index}).png"))).unwrap();
         }
-        Self { base: BaseModel::open(&reference).unwrap(), images, _config: config }
+        Self { base: BaseModel::open(&reference).unwrap(), images, precision: Precision::Fp32, _config: config }
     }
 
     /// Trains with the shortest parameters, changed by `changes`; all events are kept.
@@ -75,7 +80,7 @@ impl Workshop {
             params: &params,
             images_dir: self.images.path(),
             device: Device::Cpu,
-            precision: Precision::Fp32,
+            precision: self.precision,
         };
         let mut events = Vec::new();
         let trained = train(&job, &mut |event| events.push(event));

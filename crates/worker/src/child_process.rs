@@ -10,8 +10,13 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::WorkerError;
 
-/// The child shares its cores with the server: threads of libgomp that spin while they wait would slow both down.
-const WAIT_POLICY: &str = "OMP_WAIT_POLICY";
+/// What libraries of the child read before its first line runs; the operator's own values win.
+pub const ENVIRONMENT: [(&str, &str); 2] = [
+    // The child shares its cores: threads of libgomp that spin while they wait would slow the others down.
+    ("OMP_WAIT_POLICY", "passive"),
+    // libtorch asks for huge pages, which spares gigabytes of weights most of their page faults.
+    ("THP_MEM_ALLOC_ENABLE", "1"),
+];
 
 /// How to start a child: this program's own `child` command, or another in tests.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ impl ChildProcess {
     pub async fn start(command: &ChildCommand) -> Result<Self, WorkerError> {
         let mut child = Command::new(&command.program)
             .args(&command.args)
-            .env(WAIT_POLICY, std::env::var_os(WAIT_POLICY).unwrap_or_else(|| "passive".into()))
+            .envs(ENVIRONMENT.iter().filter(|(name, _)| std::env::var_os(name).is_none()).copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -57,8 +57,14 @@ impl AttemptDir {
         self.root.join("images")
     }
 
+    /// Named by its field: sentences about it name the file.
     fn checkpoint(&self) -> PathBuf {
-        self.root.join("base.model")
+        self.root.join("ckpt_link")
+    }
+
+    /// A sentence for the job's owner, to whom this machine's folders mean nothing.
+    pub fn without_paths(&self, sentence: &str) -> String {
+        sentence.replace(&format!("{}/", self.root.display()), "")
     }
 }
 

@@ -164,9 +164,17 @@ impl Supervisor {
         let requests = request.inference.clone();
         self.record(&lease, JobEvent::Stage { stage: Stage::Download }).await?;
         let assignment = inputs::assignment(&self.network, &self.config.models, &lease.job, request, &dir).await?;
-        let output = self.run_in_child(&lease, assignment).await?;
+        let output = match self.run_in_child(&lease, assignment).await {
+            Err(WorkerError::Job(error)) => return Err(WorkerError::Job(self.for_the_owner(&dir, &error))),
+            ended => ended?,
+        };
         self.record(&lease, JobEvent::Stage { stage: Stage::Upload }).await?;
         outputs::store(&self.artifacts, &lease.job, &dir.out(), output, &requests).await
+    }
+
+    /// The child names files by their path here; the owner knows them by name.
+    fn for_the_owner(&self, dir: &AttemptDir, sentence: &str) -> String {
+        dir.without_paths(sentence).replace(&format!("{}/", self.config.models.cache_dir.display()), "")
     }
 
     /// Hands the assignment to the child and relays its events until it answers.

@@ -1,14 +1,9 @@
 //! Nothing that was acknowledged is lost: kill -9 at the two worst places.
 
-#![cfg(all(feature = "compute", target_os = "linux"))]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::HashMap;
 use std::process::Command;
 
-use support::{FileServer, Service, photos_zip, quick_picture, quick_training};
+use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
 
 #[test]
 fn a_queued_job_survives_the_death_of_the_server() {
@@ -50,7 +45,7 @@ fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it
     service.wait_for_step(&id, "unet");
     let child = service.children()[0];
     service.kill();
-    support::service::wait_for("the child to end", || {
+    crate::support::service::wait_for("the child to end", || {
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         (stat.is_empty() || stat.contains(") Z ")).then_some(())
     });

@@ -13,7 +13,7 @@ use super::program;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Ends with the test, by SIGKILL.
-pub struct Service {
+pub(crate) struct Service {
     process: Child,
     data_dir: PathBuf,
     url: String,
@@ -22,7 +22,7 @@ pub struct Service {
 
 impl Service {
     /// Starts on `data_dir` with `random:mini` on the CPU, and waits until it listens.
-    pub fn start(data_dir: &Path, extra: &[&str]) -> Self {
+    pub(crate) fn start(data_dir: &Path, extra: &[&str]) -> Self {
         let key = create_key(data_dir);
         Self::start_with_key(data_dir, key, extra)
     }
@@ -45,19 +45,19 @@ impl Service {
     }
 
     /// Kills the process as a power cut would, and starts another on the same data.
-    pub fn kill_and_restart(mut self, extra: &[&str]) -> Self {
+    pub(crate) fn kill_and_restart(mut self, extra: &[&str]) -> Self {
         self.kill();
         Self::start_with_key(&self.data_dir.clone(), self.key.clone(), extra)
     }
 
     /// SIGKILL.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Ids of the processes this one has started.
-    pub fn children(&self) -> Vec<u32> {
+    pub(crate) fn children(&self) -> Vec<u32> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
         threads
             .map_while(Result::ok)
@@ -67,7 +67,7 @@ impl Service {
     }
 
     /// Sends a request; gives status and JSON body.
-    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let response = agent()
             .post(format!("{}{path}", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
@@ -77,13 +77,13 @@ impl Service {
     }
 
     /// Asks; gives status and JSON body.
-    pub fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let request = agent().get(format!("{}{path}", self.url)).header("Authorization", &self.key);
         answer(request.call().unwrap())
     }
 
     /// Submits a job and gives its id.
-    pub fn submit(&self, train: Value, inference: &[Value]) -> String {
+    pub(crate) fn submit(&self, train: Value, inference: &[Value]) -> String {
         let (status, body) =
             self.post("/v2/dream-booth-v1/run", &json!({"input": {"train": train, "inference": inference}}));
         assert_eq!((status, &body["status"]), (200, &json!("IN_QUEUE")), "{body}");
@@ -91,12 +91,12 @@ impl Service {
     }
 
     /// The job's v2 view.
-    pub fn status(&self, id: &str) -> Value {
+    pub(crate) fn status(&self, id: &str) -> Value {
         self.get(&format!("/v2/dream-booth-v1/status/{id}")).1
     }
 
     /// Waits until the job has ended, and gives its view.
-    pub fn wait(&self, id: &str) -> Value {
+    pub(crate) fn wait(&self, id: &str) -> Value {
         wait_for("the job to end", || {
             let view = self.status(id);
             let ended = !matches!(view["status"].as_str(), Some("IN_QUEUE" | "IN_PROGRESS"));
@@ -105,7 +105,7 @@ impl Service {
     }
 
     /// Waits until the job reports a step of `stage`.
-    pub fn wait_for_step(&self, id: &str, stage: &str) -> Value {
+    pub(crate) fn wait_for_step(&self, id: &str, stage: &str) -> Value {
         wait_for("the job to train", || {
             let view = self.status(id);
             assert_ne!(view["status"], "FAILED", "{view}");
@@ -115,7 +115,7 @@ impl Service {
     }
 
     /// Files below the data directory, without the database, the log and the keys: what a job may leave behind.
-    pub fn leftovers(&self) -> Vec<PathBuf> {
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         ["work", "artifacts"].iter().flat_map(|dir| files_below(&self.data_dir.join(dir))).collect()
     }
 }
@@ -131,14 +131,14 @@ impl Drop for Service {
 }
 
 /// Fetches a file by the URL that a view gave.
-pub fn fetch(url: &str) -> Vec<u8> {
+pub(crate) fn fetch(url: &str) -> Vec<u8> {
     let mut response = agent().get(url).call().unwrap();
     assert_eq!(response.status(), 200, "{url}");
     response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap()
 }
 
 /// Asks again and again until there is an answer.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask() {

@@ -1,22 +1,20 @@
 //! A running service and the files it downloads, for tests of the whole program.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and a test fails by panicking")]
+pub(crate) mod files;
+pub(crate) mod service;
 
-pub mod files;
-pub mod service;
-
-pub use files::{FileServer, photo, photos_zip, zip_of};
-pub use service::Service;
+pub(crate) use files::{FileServer, photo, photos_zip, zip_of};
+pub(crate) use service::Service;
 
 use std::path::PathBuf;
 
 /// The program under test.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_dreambooth").into()
 }
 
 /// A training that a tiny random model ends within seconds.
-pub fn quick_training(data_url: &str) -> serde_json::Value {
+pub(crate) fn quick_training(data_url: &str) -> serde_json::Value {
     serde_json::json!({
         "data_url": data_url,
         "concept_name": "wixbs",
@@ -28,6 +26,6 @@ pub fn quick_training(data_url: &str) -> serde_json::Value {
 }
 
 /// A picture that a tiny random model draws within seconds.
-pub fn quick_picture() -> serde_json::Value {
+pub(crate) fn quick_picture() -> serde_json::Value {
     serde_json::json!({ "prompt": "wixbs", "steps": 2, "width": 64, "height": 64, "seed": 7 })
 }

@@ -1,15 +1,10 @@
 //! The main job: a zip of photos goes in, a trained model and pictures come out.
 
-#![cfg(feature = "compute")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::HashMap;
 
+use crate::support::service::{fetch, wait_for};
+use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
 use serde_json::json;
-use support::service::{fetch, wait_for};
-use support::{FileServer, Service, photos_zip, quick_picture, quick_training};
 
 #[test]
 fn a_zip_and_prompts_become_a_model_and_pictures() {

@@ -9,7 +9,7 @@ use std::thread;
 use zip::write::SimpleFileOptions;
 
 /// A PNG of 80 by 64 pixels; `hue` makes one differ from another.
-pub fn photo(hue: u8) -> Vec<u8> {
+pub(crate) fn photo(hue: u8) -> Vec<u8> {
     let rgb: Vec<u8> = (0..80 * 64).flat_map(|i: u32| [hue, (i % 80 * 3) as u8, (i / 80 * 4) as u8]).collect();
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, 80, 64);
@@ -19,7 +19,7 @@ pub fn photo(hue: u8) -> Vec<u8> {
 }
 
 /// A zip of the given files.
-pub fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -29,20 +29,20 @@ pub fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A zip of three photos.
-pub fn photos_zip() -> Vec<u8> {
+pub(crate) fn photos_zip() -> Vec<u8> {
     let photos = [photo(10), photo(120), photo(230)];
     zip_of(&[("a.png", &photos[0]), ("b.png", &photos[1]), ("c.png", &photos[2])])
 }
 
 /// Serves bytes by path on loopback; a path that is not there is a 404. Counts webhooks posted to `/hook`.
-pub struct FileServer {
+pub(crate) struct FileServer {
     address: SocketAddr,
     /// Bodies posted to the server, by path.
-    pub posted: Arc<Mutex<Vec<(String, String)>>>,
+    pub(crate) posted: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl FileServer {
-    pub fn start(files: HashMap<String, Vec<u8>>) -> Self {
+    pub(crate) fn start(files: HashMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let posted = Arc::new(Mutex::new(Vec::new()));
@@ -57,7 +57,7 @@ impl FileServer {
         Self { address, posted }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 }

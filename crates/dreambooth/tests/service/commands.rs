@@ -1,0 +1,103 @@
+//! The same work by hand: train, txt2img, convert, bench.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::{photos_zip, program, quick_picture, quick_training};
+
+fn run(args: &[&str]) -> Output {
+    Command::new(program()).args(args).args(["--device", "cpu"]).output().unwrap()
+}
+
+fn run_well(args: &[&str]) -> String {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).display().to_string()
+}
+
+/// Writes a zip of three photos and the parameters of a quick training; gives their paths.
+fn training_files(dir: &Path) -> (String, String) {
+    let (zip, params) = (path(dir, "photos.zip"), path(dir, "train.json"));
+    fs::write(&zip, photos_zip()).unwrap();
+    let mut training = quick_training("");
+    training.as_object_mut().unwrap().remove("data_url");
+    fs::write(&params, training.to_string()).unwrap();
+    (zip, params)
+}
+
+#[test]
+fn train_writes_both_formats_and_a_report_and_txt2img_draws_from_either_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (zip, params) = training_files(dir.path());
+    let out = path(dir.path(), "out");
+    run_well(&["train", "--model", "random:mini", "--data", &zip, "--params", &params, "--out", &out]);
+    let report: Value = serde_json::from_slice(&fs::read(dir.path().join("out/train.json")).unwrap()).unwrap();
+    assert_eq!(report["images"].as_array().unwrap().len(), 3);
+
+    let request = path(dir.path(), "item.json");
+    fs::write(&request, quick_picture().to_string()).unwrap();
+    let draw = |model: &str| {
+        let (model, drawn) = (path(dir.path(), &format!("out/{model}")), path(dir.path(), &format!("from-{model}")));
+        run_well(&["txt2img", "--model", &model, "--request", &request, "--out", &drawn]);
+        let response: Value =
+            serde_json::from_slice(&fs::read(Path::new(&drawn).join("response.json")).unwrap()).unwrap();
+        assert_eq!(response["images"], json!(["0.png"]));
+        fs::read(Path::new(&drawn).join("0.png")).unwrap()
+    };
+    assert_eq!(draw("model.safetensors"), draw("model.ckpt"));
+}
+
+#[test]
+fn convert_goes_both_ways_without_changing_a_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let [first, ckpt, second] = ["a.safetensors", "b.ckpt", "c.safetensors"].map(|name| path(dir.path(), name));
+    for (from, to) in [("random:mini@3", &first), (first.as_str(), &ckpt), (ckpt.as_str(), &second)] {
+        let output = Command::new(program()).args(["convert", "--from", from, "--to", to]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(fs::read(first).unwrap() == fs::read(second).unwrap());
+}
+
+#[test]
+fn bench_reports_speed_and_peak_memory_as_json() {
+    let text = run_well(&["bench", "--model", "random:mini", "--resolution", "64", "--steps", "3", "--json"]);
+    let figures: Value = serde_json::from_str(&text).unwrap();
+    for part in ["train", "sample"] {
+        assert!(figures[part]["speed"]["its_per_s"].as_f64().unwrap() > 0.0, "{text}");
+        assert_eq!(figures[part]["speed"]["step_s"].as_array().unwrap().len(), 3, "{text}");
+        assert!(figures[part]["memory"]["peak_rss_bytes"].as_u64().unwrap() > 0, "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_answered_with_one_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let (zip, params) = training_files(dir.path());
+    let out = path(dir.path(), "out");
+    let cases = [
+        (
+            vec!["train", "--model", "no/such/model/here", "--data", &zip, "--params", &params, "--out", &out],
+            "is not a model",
+        ),
+        (
+            vec!["train", "--model", "random:mini", "--data", "absent.zip", "--params", &params, "--out", &out],
+            "absent.zip",
+        ),
+        (
+            vec!["train", "--model", "random:mini", "--data", &zip, "--params", "absent.json", "--out", &out],
+            "absent.json",
+        ),
+    ];
+    for (args, words) in cases {
+        let output = run(&args);
+        let sentence = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && sentence.contains(words), "{args:?}: {sentence}");
+    }
+}

@@ -118,6 +118,30 @@ fn a_tensor_outside_its_storage_is_refused() {
 }
 
 #[test]
+fn sides_whose_product_overflows_are_no_panic() {
+    // Shapes (0, 2^62, 4) and (2^62, 4, 0) in a storage without elements.
+    let side = b"\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x40";
+    let shapes = [[b"K\x00".as_slice(), side, b"K\x04"], [side, b"K\x04", b"K\x00"]];
+    let strides: [&[u8]; 3] = [b"K\x04K\x04K\x01", b"K\x00K\x04K\x01", b"K\x00K\x00K\x00"];
+    for (shape, stride) in shapes.iter().flat_map(|shape| strides.map(|stride| (shape, stride))) {
+        let mut object = b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\n\
+            FloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x00tQK\x00"
+            .to_vec();
+        object.extend(shape.concat());
+        object.extend([b"\x87", stride, b"\x87\x89}tRs"].concat());
+        let mut bytes = legacy(&object);
+        // The list of storages: one, and its count of no elements.
+        bytes.truncate(bytes.len() - 2);
+        bytes.extend(b"]X\x01\x00\x00\x000a.\x00\x00\x00\x00\x00\x00\x00\x00");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty.ckpt");
+        fs::write(&path, bytes).unwrap();
+        // Whether such a tensor is refused or empty is all the same; that an answer comes is not.
+        drop(TensorTable::open(&path).map(|table| table.read("w")));
+    }
+}
+
+#[test]
 fn nesting_without_end_neither_overflows_nor_hangs() {
     let mut deep = vec![b']'; 200_000];
     deep.extend(vec![b'a'; 199_999]);
@@ -126,6 +150,23 @@ fn nesting_without_end_neither_overflows_nor_hangs() {
     assert!(refusal_of(b"}X\x01\x00\x00\x00w]q\x00h\x00as").contains("holds no weights"));
     // A string that claims four gigabytes.
     assert!(refusal_of(b"X\xff\xff\xff\xffabc").contains("pickle"));
+}
+
+#[test]
+fn a_short_file_cannot_unfold_into_a_long_one() {
+    // A list of 1,000,000 pairs, made an ordered dictionary ten times over.
+    let mut object = b"](".to_vec();
+    object.extend(b"NN\x86q\x00".iter().chain(b"h\x00".repeat(999_999).iter()));
+    object.extend(b"eq\x010");
+    object.extend(b"ccollections\nOrderedDict\nh\x01\x85R0".repeat(10));
+    object.extend(b"}");
+    assert!(refusal_of(&object).contains("builds more than"));
+    // A class whose name is a remembered megabyte, mentioned over and over.
+    let mut object = b"X\x40\x42\x0f\x00".to_vec();
+    object.extend(vec![b'x'; 1_000_000]);
+    object.extend(b"q\x000");
+    object.extend(b"h\x00h\x00\x93".repeat(100_000));
+    assert!(refusal_of(&object).contains("absurd length"));
 }
 
 #[test]

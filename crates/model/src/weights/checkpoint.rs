@@ -125,11 +125,12 @@ fn span(view: &TensorView) -> Option<i64> {
     sides.map(|(&side, &stride)| (side - 1).checked_mul(stride)).try_fold(1_i64, |sum, part| sum.checked_add(part?))
 }
 
+/// A tensor without elements may have sides whose product overflows; it counts as any other.
 fn is_contiguous(view: &TensorView) -> bool {
-    let mut expected = 1;
+    let mut expected = Some(1_i64);
     view.shape.iter().zip(&view.stride).rev().all(|(&side, &stride)| {
-        let fits = side <= 1 || stride == expected;
-        expected *= side.max(1);
+        let fits = side <= 1 || Some(stride) == expected;
+        expected = expected.and_then(|expected| expected.checked_mul(side.max(1)));
         fits
     })
 }

@@ -10,7 +10,7 @@ use zip::result::ZipError;
 
 use super::checkpoint::{Container, Extent};
 use super::pickle::{Arena, Input, MAX_PICKLE_BYTES, load};
-use super::tensor_file::{format_error, read_bytes};
+use super::tensor_file::{format_error, io_error, read_bytes};
 use crate::error::{ModelError, Result};
 
 pub(super) fn read(path: &Path, file: &File) -> Result<Container> {
@@ -40,6 +40,7 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Container> {
 
 /// Where every entry's bytes lie. Compressed entries are refused: `torch.save` never writes them.
 fn entries(path: &Path, file: &File) -> Result<HashMap<String, Extent>> {
+    let file_length = file.metadata().map_err(|source| io_error(path, source))?.len();
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| zip_error(path, error))?;
     let mut entries = HashMap::with_capacity(archive.len());
     for index in 0..archive.len() {
@@ -54,6 +55,12 @@ fn entries(path: &Path, file: &File) -> Result<HashMap<String, Extent>> {
         let Some(offset) = entry.data_start() else {
             return Err(format_error(path, format!("its entry {name} has no place in the file")));
         };
+        if offset.checked_add(entry.size()).is_none_or(|end| end > file_length) {
+            return Err(format_error(
+                path,
+                format!("its entry {name} ends behind the end of the file; download it again"),
+            ));
+        }
         entries.insert(name, Extent { offset, length: entry.size() });
     }
     Ok(entries)

@@ -2,11 +2,15 @@
 
 use engine::tch::Kind;
 
+use super::MAX_NAME_BYTES;
 use super::globals::{Callable, callable, storage_kind};
 use super::value::{Arena, Node, StorageView, TensorView, Value};
 
 /// A class or function by name. Naming dangerous code is enough to refuse the file: no model has a reason to.
 pub(super) fn global(arena: &mut Arena, module: &str, name: &str) -> Result<Value, String> {
+    if module.len() + name.len() > MAX_NAME_BYTES {
+        return Err("its pickle names a class by a name of absurd length".to_owned());
+    }
     let global = format!("{module}.{name}");
     if callable(&global) == Callable::Dangerous {
         return Err(format!(
@@ -20,7 +24,8 @@ pub(super) fn global(arena: &mut Arena, module: &str, name: &str) -> Result<Valu
 pub(super) fn call(arena: &mut Arena, callee: Value, arguments: Value) -> Result<Value, String> {
     let name = match arena.node(callee) {
         Some(Node::Global(name)) => name.clone(),
-        Some(Node::Opaque { call, .. }) => format!("the result of {call}"),
+        // A call of something that a call made: one name is enough to refuse it by.
+        Some(Node::Opaque { call, .. }) => call.clone(),
         _ => return Err("its pickle calls something that is not a function".to_owned()),
     };
     match callable(&name) {
@@ -33,7 +38,7 @@ pub(super) fn call(arena: &mut Arena, callee: Value, arguments: Value) -> Result
             .and_then(|members| members.first().copied())
             .ok_or_else(|| format!("its pickle calls {name} without a tensor")),
         Callable::OrderedDict => {
-            let items = ordered_dict_items(arena, arguments);
+            let items = ordered_dict_items(arena, arguments)?;
             arena.add(Node::Dict(items))
         }
         Callable::PlainData => arena.add(Node::Opaque { call: name, inert: true }),
@@ -50,13 +55,16 @@ pub(super) fn build(arena: &Arena, target: Value, _state: Value) -> Result<(), S
 }
 
 /// `OrderedDict()` or `OrderedDict([(key, value), …])`.
-fn ordered_dict_items(arena: &Arena, arguments: Value) -> Vec<(Value, Value)> {
-    let pairs = arena.members(arguments).and_then(|members| arena.members(*members.first()?));
+fn ordered_dict_items(arena: &mut Arena, arguments: Value) -> Result<Vec<(Value, Value)>, String> {
+    let Some(list) = arena.members(arguments).and_then(|members| members.first().copied()) else {
+        return Ok(Vec::new());
+    };
+    arena.spend(arena.members(list).map_or(0, <[Value]>::len))?;
     let pair = |value: &Value| match arena.members(*value)? {
         [key, value] => Some((*key, *value)),
         _ => None,
     };
-    pairs.unwrap_or_default().iter().filter_map(pair).collect()
+    Ok(arena.members(list).unwrap_or_default().iter().filter_map(pair).collect())
 }
 
 /// `('storage', storage class, key, device, elements[, (view key, offset, elements)])`, as `torch.save` writes it.
@@ -76,7 +84,7 @@ fn storage(arena: &Arena, id: Value) -> Option<Result<StorageView, String>> {
     };
     let key = match *key {
         Value::Int(number) => number.to_string(),
-        key => arena.text(key)?.to_owned(),
+        key => arena.text(key).filter(|key| key.len() <= MAX_NAME_BYTES)?.to_owned(),
     };
     let offset = match view.first().and_then(|view| arena.members(*view)) {
         Some([_, Value::Int(offset), _]) => *offset,
@@ -107,8 +115,8 @@ fn rebuild_tensor(arena: &Arena, name: &str, arguments: Value) -> Result<TensorV
     if name.ends_with("_v3") {
         return Err(format!("its pickle uses {name}, whose element types no network here can hold"));
     }
-    let shape = arena.integers(*shape).ok_or_else(damaged)?;
-    let stride = arena.integers(*stride).ok_or_else(damaged)?;
+    let shape = arena.sides(*shape).ok_or_else(damaged)?;
+    let stride = arena.sides(*stride).ok_or_else(damaged)?;
     let offset = offset.checked_add(storage.offset).ok_or_else(damaged)?;
     let view = TensorView { storage: storage.clone(), offset, shape, stride };
     if !fits(&view) {

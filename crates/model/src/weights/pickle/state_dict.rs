@@ -1,7 +1,10 @@
 //! Finds the weights in what a pickle built, and refuses them when something else is mixed in.
 
+use std::collections::HashSet;
+
 use super::globals::is_description;
 use super::value::{Arena, Node, TensorView, Value};
+use super::{MAX_NAME_BYTES, MAX_TENSORS};
 
 /// `state_dict` inside `state_dict` occurs in the wild, once or twice.
 const MAX_UNWRAPS: usize = 8;
@@ -16,11 +19,15 @@ pub(in crate::weights) fn state_dict(arena: &Arena, root: Value) -> Result<Vec<(
         }
     }
     let mut tensors = Vec::new();
+    let mut seen = HashSet::new();
     for (key, value) in dict {
         let Some(name) = arena.text(*key) else { continue };
+        if name.len() > MAX_NAME_BYTES || tensors.len() >= MAX_TENSORS {
+            return Err(format!("it has more than {MAX_TENSORS} tensors, or names longer than {MAX_NAME_BYTES} bytes"));
+        }
         match arena.node(*value) {
             Some(Node::Tensor(view)) => tensors.push((name.to_owned(), view.clone())),
-            Some(_) => refuse_objects(arena, name, *value)?,
+            Some(_) => refuse_objects(arena, name, *value, &mut seen)?,
             None => {}
         }
     }
@@ -39,10 +46,10 @@ fn dict_of(arena: &Arena, value: Value) -> Result<&[(Value, Value)], String> {
     }
 }
 
-/// Plain data beside the tensors is ignored; an object of some library is refused by name.
-fn refuse_objects(arena: &Arena, name: &str, value: Value) -> Result<(), String> {
+/// Plain data beside the tensors is ignored; an object of some library is refused by name. `seen` keeps shared and
+/// circular data from being walked twice.
+fn refuse_objects(arena: &Arena, name: &str, value: Value, seen: &mut HashSet<usize>) -> Result<(), String> {
     let mut waiting = vec![value];
-    let mut seen = std::collections::HashSet::new();
     while let Some(value) = waiting.pop() {
         let Value::Node(index) = value else { continue };
         if !seen.insert(index) {

@@ -2,7 +2,7 @@
 
 use engine::tch::Kind;
 
-use super::MAX_NODES;
+use super::{MAX_NODES, MAX_SIDES};
 
 /// A value on the machine's stack; anything with contents lives in the [`Arena`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,16 +61,25 @@ pub(in crate::weights) struct TensorView {
 #[derive(Debug, Default)]
 pub(in crate::weights) struct Arena {
     nodes: Vec<Node>,
+    /// Nodes, and entries that were copied from one node into another.
+    spent: usize,
 }
 
 impl Arena {
     /// Stores `node`; the error is a reason for a person.
     pub(super) fn add(&mut self, node: Node) -> Result<Value, String> {
-        if self.nodes.len() >= MAX_NODES {
-            return Err(format!("its pickle builds more than {MAX_NODES} values"));
-        }
+        self.spend(1)?;
         self.nodes.push(node);
         Ok(Value::Node(self.nodes.len() - 1))
+    }
+
+    /// Counts values that are about to be made or copied, and refuses too many.
+    pub(super) fn spend(&mut self, count: usize) -> Result<(), String> {
+        self.spent = self.spent.saturating_add(count);
+        if self.spent > MAX_NODES {
+            return Err(format!("its pickle builds more than {MAX_NODES} values"));
+        }
+        Ok(())
     }
 
     pub(in crate::weights) fn node(&self, value: Value) -> Option<&Node> {
@@ -107,8 +116,9 @@ impl Arena {
         }
     }
 
-    pub(super) fn integers(&self, value: Value) -> Option<Vec<i64>> {
-        let members = self.members(value)?;
+    /// The sides or strides of a tensor.
+    pub(super) fn sides(&self, value: Value) -> Option<Vec<i64>> {
+        let members = self.members(value).filter(|members| members.len() <= MAX_SIDES)?;
         members.iter().map(|member| if let Value::Int(number) = member { Some(*number) } else { None }).collect()
     }
 }

@@ -190,8 +190,9 @@ impl<T: FromJson> FromJson for Option<T> {
         format!("{} or null", T::expected())
     }
 
+    /// An empty text counts as null where no name is empty, as the web UI reads its names.
     fn from_json(value: &Value) -> Option<Self> {
-        T::from_json(value).map(Some)
+        if T::CLOSED && value == "" { Some(None) } else { T::from_json(value).map(Some) }
     }
 
     fn null() -> Option<Self> {

@@ -20,7 +20,10 @@ fn the_tables_of_the_readme_are_those_of_the_parser() {
     if std::env::var(UPDATE).is_ok_and(|value| value == "1") {
         fs::write(path, written).unwrap();
     } else {
-        assert!(readme == written, "README.md is behind the parameters; run {UPDATE}=1 cargo test -p protocol --test readme");
+        assert!(
+            readme == written,
+            "README.md is behind the parameters; run {UPDATE}=1 cargo test -p protocol --test readme"
+        );
     }
 }
 

@@ -62,7 +62,8 @@ fn guided_euler_ends_where_diffusers_does() {
         let x = algorithm.first_latents(&goldens["start"], &trajectory);
         let latents = algorithm.sample(&mut walk, x).unwrap();
         assert_close(&latents, &goldens[&format!("steps_{steps}.latents")].get(-1), "latents");
-        let image = no_grad(|| vae.decode(&latents));
-        assert_close(&image, &goldens[&format!("steps_{steps}.image")], "image");
+        if let Some(image) = goldens.get(&format!("steps_{steps}.image")) {
+            assert_close(&no_grad(|| vae.decode(&latents)), image, "image");
+        }
     }
 }

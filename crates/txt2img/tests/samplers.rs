@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use engine::tch::Tensor;
-use model::{NoiseSchedule, ScheduleConfig};
+use model::{ModelConfig, NoiseSchedule};
 use protocol::SamplerName;
 use txt2img::error::Result;
 use txt2img::sampler::{Churn, Denoiser, Settings, StepNoise, Walk, sampler};
@@ -97,7 +97,7 @@ fn euler_a_walks_like_k_diffusion_at_every_eta() {
 #[test]
 fn the_models_sigmas_are_k_diffusions() {
     let goldens = goldens();
-    let schedule = NoiseSchedule::new(&ScheduleConfig::default());
+    let schedule = NoiseSchedule::new(&ModelConfig::sd15().schedule);
     for steps in [1, 5, 20] {
         let expected: Vec<f64> =
             Vec::try_from(goldens[&format!("sigmas.model.{steps}")].to_kind(engine::tch::Kind::Double)).unwrap();

@@ -11,7 +11,7 @@ fn script(text: &str) -> ChildCommand {
     ChildCommand { program: "/bin/sh".into(), args: vec!["-c".into(), text.into()] }
 }
 
-const READY: &str = r#"echo '{"message":"ready","device":"cpu"}'"#;
+const READY: &str = r#"echo '{"kind":"ready","device":"cpu"}'"#;
 
 fn assignment() -> Assignment {
     Assignment {
@@ -27,8 +27,8 @@ fn assignment() -> Assignment {
 async fn a_child_is_ready_reports_and_ends() {
     let text = format!(
         r#"{READY}; read line; echo "a library says hello"
-        echo '{{"message":"event","event":"stage","stage":"unet"}}'
-        echo '{{"message":"failed","error":"no"}}'; cat"#
+        echo '{{"kind":"event","event":"stage","stage":"unet"}}'
+        echo '{{"kind":"failed","error":"no"}}'; cat"#
     );
     let mut child = ChildProcess::start(&script(&text)).await.unwrap();
     child.assign(assignment()).await.unwrap();
@@ -39,7 +39,7 @@ async fn a_child_is_ready_reports_and_ends() {
 
 #[tokio::test]
 async fn a_child_that_cannot_open_its_device_fails_the_job_with_its_sentence() {
-    let text = r#"echo '{"message":"failed","error":"no GPU 3; give --device cpu"}'"#;
+    let text = r#"echo '{"kind":"failed","error":"no GPU 3; give --device cpu"}'"#;
     let error = ChildProcess::start(&script(text)).await.unwrap_err();
     assert_eq!(error.to_string(), "no GPU 3; give --device cpu");
     assert!(matches!(error, worker::WorkerError::Job(_)));

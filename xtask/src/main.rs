@@ -1,2 +1,75 @@
-//! The binary.
-fn main() {}
+//! `cargo xtask …`: see the crate's documentation and `cargo xtask help`.
+
+#![allow(clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::command::{TaskError, workspace_root};
+use xtask::{demo, goldens, lint, provision, suite};
+
+/// Set-up, demo, tests and goldens of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Fetch libtorch into a shared cache and link it as .libtorch
+    Provision,
+    /// Train on a few drawn pictures and draw new ones, through the real service
+    Demo,
+    /// Pass the tests; further arguments go to `cargo test`
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check format and lints, warnings being errors
+    Lint,
+    /// Record the golden numbers with the Python references; further arguments go to the recorder
+    Goldens {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Run one test program, as cargo calls it
+    #[command(hide = true)]
+    RunTest {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode, TaskError> {
+    if let Task::RunTest { command } = task {
+        return Err(suite::run_test(&command));
+    }
+    let root = workspace_root()?;
+    let lint_only = matches!(task, Task::Lint);
+    if lint_only {
+        lint::format(&root)?;
+    }
+    let folder = provision::provision(&root)?;
+    match task {
+        Task::Provision => eprintln!("libtorch 2.11.0 is ready: .libtorch -> {}", folder.display()),
+        Task::Demo => demo::run(&root)?,
+        Task::Test { arguments } => return suite::run(&root, &arguments),
+        Task::Lint => lint::clippy(&root)?,
+        Task::Goldens { arguments } => goldens::record(&root, &arguments)?,
+        Task::RunTest { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

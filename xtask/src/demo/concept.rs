@@ -1,0 +1,51 @@
+//! The sample concept: the robot's pictures, and the zip that a user would upload.
+
+use std::io::{Cursor, Write};
+use std::thread;
+
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::error::DemoError;
+use super::render::render;
+use super::scene::SCENES;
+use super::settings::{CONCEPT, SAMPLE_SIDE};
+
+/// Good enough that no block shows, small enough that the zip stays below a megabyte.
+const JPEG_QUALITY: u8 = 92;
+
+/// Draws all scenes, two at a time. Always the same pictures.
+pub fn pictures() -> Vec<RgbImage> {
+    thread::scope(|scope| {
+        let half = SCENES.len() / 2;
+        let second = scope.spawn(move || SCENES[half..].iter().map(|scene| render(scene, SAMPLE_SIDE)).collect());
+        let mut pictures: Vec<RgbImage> = SCENES[..half].iter().map(|scene| render(scene, SAMPLE_SIDE)).collect();
+        let rest: Vec<RgbImage> = second.join().unwrap_or_default();
+        pictures.extend(rest);
+        pictures
+    })
+}
+
+/// The pictures as `zorgbot (0).jpg`, `zorgbot (1).jpg`, … in a zip, named as the original endpoint's tutorial does.
+///
+/// # Errors
+/// When a picture cannot be encoded.
+pub fn zip(pictures: &[RgbImage]) -> Result<Vec<u8>, DemoError> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // JPEG does not deflate any further.
+    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (index, picture) in pictures.iter().enumerate() {
+        let name = format!("{CONCEPT} ({index}).jpg");
+        let wrong = |reason: String| DemoError::Picture { name: name.clone(), reason };
+        let mut jpeg = Vec::new();
+        picture
+            .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY))
+            .map_err(|error| wrong(error.to_string()))?;
+        zip.start_file(name.as_str(), stored).map_err(|error| wrong(error.to_string()))?;
+        zip.write_all(&jpeg).map_err(|error| wrong(error.to_string()))?;
+    }
+    let done = zip.finish().map_err(|error| DemoError::Picture { name: "zip".into(), reason: error.to_string() })?;
+    Ok(done.into_inner())
+}

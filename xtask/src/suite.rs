@@ -1,0 +1,97 @@
+//! `test`: the whole suite in one cargo run, and a last line with the sums.
+//!
+//! cargo starts each test program through [`run_test`]: there the crates that compute with tensors get one test at a time,
+//! because libtorch uses every core for a single operation; the others keep their parallel tests. One cargo run for all, so
+//! that features are resolved once and nothing is built twice.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::command::{TaskError, cannot_start, cargo};
+
+/// Crates whose tests compute with tensors.
+const ONE_AT_A_TIME: [&str; 4] = ["engine", "model", "training", "txt2img"];
+
+/// Sums of the `test result:` lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+    /// Tests that were ignored.
+    pub skipped: u64,
+}
+
+impl Tally {
+    /// Adds a line of a test program; any other line adds nothing.
+    pub fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.trim().strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return;
+        };
+        for count in counts.split(';') {
+            match count.trim().split_once(' ') {
+                Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
+                Some((number, "failed")) => self.failed += number.parse().unwrap_or(0),
+                Some((number, "ignored")) => self.skipped += number.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs the suite; `arguments` go to `cargo test`. The last line is `N passed, N failed, N skipped`.
+///
+/// # Errors
+/// When cargo cannot be started. Failed tests are a failing exit code.
+pub fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode, TaskError> {
+    // Asked for before cargo replaces this program by a fresh build of itself.
+    let this = env::current_exe().map_err(|source| TaskError::Start { program: "xtask".into(), source })?;
+    let runner = format!("target.x86_64-unknown-linux-gnu.runner=[{:?}, \"run-test\"]", this.display().to_string());
+    let mut command = cargo(root)?;
+    command.args(["--config", &runner, "test", "--no-fail-fast"]);
+    let selects = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package" | "--workspace"));
+    if !arguments.iter().any(selects) {
+        command.arg("--workspace");
+    }
+    command.args(arguments).env("OMP_WAIT_POLICY", "passive").stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|source| cannot_start(&command, source))?;
+    let mut tally = Tally::default();
+    if let Some(output) = child.stdout.take() {
+        pass_through(BufReader::new(output), &mut tally);
+    }
+    let status = child.wait().map_err(|source| cannot_start(&command, source))?;
+    if !status.success() {
+        eprintln!("cargo test ended with {status}");
+    }
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
+    Ok(if status.success() && tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints every line as it comes. Bytes that are no text are shown as well as they can be.
+fn pass_through(mut output: impl BufRead, tally: &mut Tally) {
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        tally.add(&String::from_utf8_lossy(&line));
+        // A reader that went away (`| head`) does not stop the tests.
+        let _ = io::stdout().write_all(&line).and_then(|()| io::stdout().flush());
+        line.clear();
+    }
+}
+
+/// Becomes the test program `command`; comes back only when that fails.
+pub fn run_test(command: &[OsString]) -> TaskError {
+    let (program, arguments) = command.split_first().map_or((OsString::new(), &[][..]), |(p, a)| (p.clone(), a));
+    let mut test = Command::new(program);
+    test.args(arguments);
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    if ONE_AT_A_TIME.contains(&package.as_str()) && env::var_os("RUST_TEST_THREADS").is_none() {
+        test.env("RUST_TEST_THREADS", "1");
+    }
+    let source = test.exec();
+    cannot_start(&test, source)
+}

@@ -1,0 +1,68 @@
+//! The demo's own parts: the sample concept, its zip, its web space, the contact sheet.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{Cursor, Read, Write};
+use std::net::TcpStream;
+
+use image::{Rgb, RgbImage};
+use xtask::demo::scene::SCENES;
+use xtask::demo::{concept, file_server, render::render, sheet::sheet};
+
+fn ask(url: &str, method: &str, path: &str) -> String {
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_robot_stands_red_in_the_middle_of_every_picture() {
+    for (index, scene) in SCENES.iter().enumerate() {
+        let picture = render(scene, 64);
+        let red = |pixel: &Rgb<u8>| {
+            let [red, green, blue] = pixel.0.map(u32::from);
+            red > 60 && red > 2 * green && red > 2 * blue
+        };
+        let share = picture.pixels().filter(|pixel| red(pixel)).count() as f64 / (64.0 * 64.0);
+        assert!((0.03..0.5).contains(&share), "picture {index} is red to {share}");
+    }
+}
+
+#[test]
+fn the_same_scene_gives_the_same_picture() {
+    assert_eq!(render(&SCENES[1], 48), render(&SCENES[1], 48));
+}
+
+#[test]
+fn the_zip_holds_one_named_jpeg_for_each_picture() {
+    let pictures = [RgbImage::new(16, 16), RgbImage::new(16, 16)];
+    let zip = concept::zip(&pictures).unwrap();
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    assert_eq!(archive.len(), 2);
+    let mut jpeg = Vec::new();
+    archive.by_name("zorgbot (1).jpg").unwrap().read_to_end(&mut jpeg).unwrap();
+    assert_eq!(image::load_from_memory(&jpeg).unwrap().width(), 16);
+}
+
+#[test]
+fn the_web_space_gives_its_file_and_no_other() {
+    let url = file_server::serve("/concept.zip", "application/zip", b"bytes of a zip".to_vec()).unwrap();
+    let whole = ask(&url, "GET", "/concept.zip");
+    assert!(whole.starts_with("HTTP/1.1 200 OK") && whole.ends_with("\r\n\r\nbytes of a zip"), "{whole}");
+    assert!(ask(&url, "HEAD", "/concept.zip").contains("Content-Length: 14"));
+    assert!(ask(&url, "GET", "/../etc/passwd").starts_with("HTTP/1.1 404"));
+    assert!(ask(&url, "POST", "/concept.zip").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn the_contact_sheet_has_room_for_everything() {
+    let small = vec![RgbImage::from_pixel(64, 64, Rgb([200, 0, 0])); 8];
+    let wide = RgbImage::from_pixel(192, 128, Rgb([0, 0, 200]));
+    let sheet = sheet("zorgbot", &small, &[("a photo of zorgbot".into(), wide)]);
+    let has = |colour: Rgb<u8>| sheet.pixels().filter(|pixel| **pixel == colour).count();
+    assert_eq!(has(Rgb([200, 0, 0])), 8 * 168 * 168);
+    assert_eq!(has(Rgb([0, 0, 200])), 360 * 240);
+}

@@ -4,7 +4,6 @@
 use engine::tch::{Device, Tensor, no_grad};
 use model::Vae;
 
-use crate::batches::Batch;
 use crate::dataset::Photo;
 use crate::error::{Result, TrainingError};
 use crate::noise::{StepNoise, Streams};
@@ -93,7 +92,7 @@ impl LatentCache {
     }
 
     /// One fresh sample per image of the batch, from the crop that `drawn` chooses: `[b, 4, h, w]` f32.
-    pub fn sample(&self, batch: &Batch, drawn: &StepNoise) -> Tensor {
+    pub fn sample(&self, batch: &[usize], drawn: &StepNoise) -> Tensor {
         let chosen = |(&image, &choice): (&usize, &f64)| {
             let crops = &self.images[image];
             &crops[((choice * crops.len() as f64) as usize).min(crops.len() - 1)]

@@ -3,7 +3,6 @@
 use engine::tch::{Device, Kind, Tensor, no_grad};
 use model::{TextEncoder, Tokenizer};
 
-use crate::batches::Batch;
 use crate::dataset::Photo;
 
 /// The distinct captions as token ids, padded to the 77 positions that drawing uses too.
@@ -34,7 +33,7 @@ impl Prompts {
     }
 
     /// Token ids of the images of a batch, `[b, 77]` i64.
-    pub fn ids(&self, batch: &Batch, device: Device) -> Tensor {
+    pub fn ids(&self, batch: &[usize], device: Device) -> Tensor {
         self.ids.index_select(0, &self.rows(batch)).to_device(device)
     }
 
@@ -49,7 +48,7 @@ impl Prompts {
         Embeddings { rows: Tensor::cat(&rows, 0), row_of_image: self.row_of_image.clone() }
     }
 
-    fn rows(&self, batch: &Batch) -> Tensor {
+    fn rows(&self, batch: &[usize]) -> Tensor {
         rows(&self.row_of_image, batch)
     }
 }
@@ -63,11 +62,11 @@ pub struct Embeddings {
 
 impl Embeddings {
     /// The UNet's context for the images of a batch, `[b, 77, hidden]`.
-    pub fn context(&self, batch: &Batch) -> Tensor {
+    pub fn context(&self, batch: &[usize]) -> Tensor {
         self.rows.index_select(0, &rows(&self.row_of_image, batch).to_device(self.rows.device()))
     }
 }
 
-fn rows(row_of_image: &[i64], batch: &Batch) -> Tensor {
+fn rows(row_of_image: &[i64], batch: &[usize]) -> Tensor {
     Tensor::from_slice(&batch.iter().map(|&image| row_of_image[image]).collect::<Vec<_>>())
 }

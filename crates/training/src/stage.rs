@@ -5,7 +5,7 @@ use engine::{AdamW, AdamWSettings, clip_grad_norm};
 use model::NoiseSchedule;
 use protocol::Stage;
 
-use crate::batches::{Batch, Batches};
+use crate::batches::Batches;
 use crate::error::{Result, TrainingError};
 use crate::latents::LatentCache;
 use crate::lr_schedule::LearningRate;
@@ -57,7 +57,7 @@ pub struct StepRecord {
 
 /// The networks: from noisy latents `[b, 4, h, w]` in the compute dtype, timesteps `[b]` i64 and the images they stem from
 /// to the prediction, `[b, 4, h, w]`.
-pub type Predict<'a> = dyn Fn(&Tensor, &Tensor, &Batch) -> Tensor + 'a;
+pub type Predict<'a> = dyn Fn(&Tensor, &Tensor, &[usize]) -> Tensor + 'a;
 
 impl StageLoop<'_> {
     /// Trains `parameters`, f32 tensors that require gradients, in place; `done` sees every step.

@@ -10,7 +10,7 @@
 //! | untrained mini at 128 pixels, steps per second | 6.7 to 8.0 | 3.4 to 3.5 |
 //! | held-out loss after training at the default rate, 1e-6 | -0.063 % | -0.064 % |
 //! | held-out loss after training at 1e-4 | -1.79 % | -1.38 % |
-//! | SD 1.5 sizes at 256 pixels, most memory | 5.95 GB | 15.7 GB for weights and optimizer alone (computed) |
+//! | SD 1.5's sizes at 256 pixels, most memory | 5.95 GB | 16.64 GB |
 //!
 //! An untrained model is a weak judge of quality, so the last word on that is open; but twice the speed and a third of the
 //! memory are certain, and there is no sign that `joint` is better for the UNet that is kept. At the higher rate its
@@ -21,7 +21,6 @@ use model::base::BaseModel;
 use model::{TextEncoder, UNet};
 use protocol::TextTraining;
 
-use crate::batches::Batch;
 use crate::error::Result;
 use crate::parameters::{require_gradients, tensors_of};
 use crate::prompts::Prompts;
@@ -68,7 +67,7 @@ impl TextStage {
     /// # Errors
     /// As [`StageLoop::run`].
     pub fn run(&self, plan: &StageLoop<'_>, prompts: &Prompts, done: impl FnMut(StepRecord)) -> Result<()> {
-        let predict = |noisy: &Tensor, timesteps: &Tensor, batch: &Batch| {
+        let predict = |noisy: &Tensor, timesteps: &Tensor, batch: &[usize]| {
             let context = self.text_encoder.forward(&prompts.ids(batch, self.device), self.compute);
             self.unet.forward(noisy, timesteps, &context)
         };

@@ -68,7 +68,8 @@ impl Trained {
     }
 }
 
-/// Trains. The same job with the same seeds gives the same bits on a CPU with the same number of threads.
+/// Trains. The same job with the same seeds gives the same bits on a CPU with the same number of threads; another number
+/// splits libtorch's sums differently, which changes the last bits.
 ///
 /// # Errors
 /// One sentence for the job's owner: no images, an unusable one, a learning rate that diverges, an unreadable model.

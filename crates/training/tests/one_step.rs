@@ -44,8 +44,8 @@ impl NoiseSource for Recording {
 
 /// Batches of two whose first one is in the recording's order.
 fn in_order() -> Batches {
-    let orders = (0..).map(|seed| Batches::new(Streams::new(seed), 2, 2));
-    orders.into_iter().find(|batches| batches.batch(0) == [0, 1]).unwrap()
+    let mut orders = (0..).map(|seed| Batches::new(Streams::new(seed), 2, 2));
+    orders.find(|batches| batches.batch(0) == [0, 1]).unwrap()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_step_has_the_loss_the_gradients_and_the_update_of_pytorch() {
         device: Device::Cpu,
         compute: Kind::Float,
     };
-    let predict = |noisy: &Tensor, timesteps: &Tensor, _: &Vec<usize>| {
+    let predict = |noisy: &Tensor, timesteps: &Tensor, _: &[usize]| {
         unet.forward(noisy, timesteps, &text.forward(recording.get("ids"), Kind::Float))
     };
     let mut records = Vec::new();

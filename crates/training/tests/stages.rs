@@ -80,7 +80,7 @@ fn a_loss_that_is_no_number_ends_the_stage_with_advice() {
     let noise = SeededNoise::new(STREAMS(), 1000, false);
     let weight = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
     let steps = std::cell::Cell::new(0);
-    let predict = |noisy: &Tensor, _: &Tensor, _: &Vec<usize>| {
+    let predict = |noisy: &Tensor, _: &Tensor, _: &[usize]| {
         steps.set(steps.get() + 1);
         noisy * &weight * if steps.get() == 3 { f64::INFINITY } else { 1.0 }
     };
@@ -97,7 +97,7 @@ fn no_gradient_is_kept_after_a_step() {
     let (schedule, latents) = (workshop.base.schedule(), one_latent());
     let noise = SeededNoise::new(STREAMS(), 1000, false);
     let weight = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
-    let predict = |noisy: &Tensor, _: &Tensor, _: &Vec<usize>| noisy * &weight;
+    let predict = |noisy: &Tensor, _: &Tensor, _: &[usize]| noisy * &weight;
     let check = |_| assert!(!weight.grad().defined());
     plan(2, 0.5, &schedule, &latents, &noise).run(&[weight.shallow_clone()], &predict, check).unwrap();
 }
@@ -120,13 +120,13 @@ fn equal_captions_share_an_embedding_and_other_ones_do_not() {
     let mut photos = find_photos(workshop.images.path(), Some("sks")).unwrap();
     photos[1].caption = "a cat".into();
     let prompts = Prompts::new(&photos, &workshop.base.tokenizer());
-    let ids = prompts.ids(&vec![0, 1, 2], Device::Cpu);
+    let ids = prompts.ids(&[0, 1, 2], Device::Cpu);
     assert_eq!(ids.size(), [3, 77]);
     assert_eq!(ids.get(0), ids.get(2));
     assert_ne!(ids.get(0), ids.get(1));
     let encoder = workshop.base.text_encoder(Device::Cpu, Kind::Float).unwrap();
-    let context = prompts.encode(&encoder, Device::Cpu).context(&vec![1, 2]);
+    let context = prompts.encode(&encoder, Device::Cpu).context(&[1, 2]);
     assert_eq!(context.size(), [2, 77, 8]);
-    let direct = encoder.forward(&prompts.ids(&vec![1, 2], Device::Cpu), Kind::Float);
+    let direct = encoder.forward(&prompts.ids(&[1, 2], Device::Cpu), Kind::Float);
     assert!((context - direct).abs().max().double_value(&[]) < 1e-5);
 }

@@ -94,6 +94,7 @@ pub fn train_with_clock(
     text.check("text_learning_rate")?;
     unet.check("unet_learning_rate")?;
 
+    measure_memory_anew(job.device);
     witness.begin(Stage::Prepare);
     let photos = dataset::find_photos(job.images_dir, job.params.concept_name.as_deref())?;
     warn_of_empty_captions(&photos, &mut witness);

@@ -51,7 +51,7 @@ impl Tally {
 pub fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     // Asked for before cargo replaces this program by a fresh build of itself.
     let this = env::current_exe().map_err(|source| TaskError::Start { program: "xtask".into(), source })?;
-    let runner = format!("target.x86_64-unknown-linux-gnu.runner=[{:?}, \"run-test\"]", this.display().to_string());
+    let runner = format!("target.'cfg(all())'.runner=[{:?}, \"run-test\"]", this.display().to_string());
     let mut command = cargo(root)?;
     command.args(["--config", &runner, "test", "--no-fail-fast"]);
     let selects = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package" | "--workspace"));

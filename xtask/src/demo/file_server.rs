@@ -23,16 +23,16 @@ pub fn serve(path: &str, content_type: &'static str, body: Vec<u8>) -> io::Resul
         for stream in listener.incoming().flatten() {
             let (path, body) = (path.clone(), Arc::clone(&body));
             // A client that hangs up early is its own affair.
-            thread::spawn(move || answer(stream, &path, content_type, &body).ok());
+            thread::spawn(move || answer(&stream, &path, content_type, &body).ok());
         }
     });
     Ok(url)
 }
 
-fn answer(stream: TcpStream, path: &str, content_type: &str, body: &[u8]) -> io::Result<()> {
+fn answer(mut stream: &TcpStream, path: &str, content_type: &str, body: &[u8]) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE_MAX))?;
     stream.set_write_timeout(Some(SILENCE_MAX))?;
-    let mut head = BufReader::new((&stream).take(HEAD_BYTES_MAX));
+    let mut head = BufReader::new(stream.take(HEAD_BYTES_MAX));
     let mut first = String::new();
     head.read_line(&mut first)?;
     let mut line = String::new();
@@ -43,7 +43,6 @@ fn answer(stream: TcpStream, path: &str, content_type: &str, body: &[u8]) -> io:
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let found = target == path && matches!(method, "GET" | "HEAD");
     let (status, length) = if found { ("200 OK", body.len()) } else { ("404 Not Found", 0) };
-    let mut stream = &stream;
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"

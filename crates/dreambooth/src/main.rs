@@ -21,6 +21,8 @@ mod child;
 #[cfg(feature = "compute")]
 mod convert;
 #[cfg(feature = "compute")]
+mod environment;
+#[cfg(feature = "compute")]
 mod model_argument;
 #[cfg(feature = "compute")]
 mod progress;
@@ -54,13 +56,22 @@ fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "compute")]
         Command::Worker(args) => work::run(&args),
         #[cfg(feature = "compute")]
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => {
+            environment::enter();
+            train::run(&args)
+        }
         #[cfg(feature = "compute")]
-        Command::Txt2img(args) => txt2img_command::run(&args),
+        Command::Txt2img(args) => {
+            environment::enter();
+            txt2img_command::run(&args)
+        }
         #[cfg(feature = "compute")]
         Command::Convert(args) => convert::run(&args),
         #[cfg(feature = "compute")]
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => {
+            environment::enter();
+            bench::run(&args)
+        }
         #[cfg(feature = "compute")]
         Command::Child(args) => child::run(&args),
     }

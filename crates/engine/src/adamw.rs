@@ -121,7 +121,6 @@ impl AdamW {
     }
 
     /// The parameters, in the order they were given.
-    #[must_use]
     pub fn parameters(&self) -> &[Tensor] {
         &self.parameters
     }

@@ -73,7 +73,6 @@ impl NoiseSchedule {
     ///
     /// `latents` and `noise`: `[batch, 4, h, w]`; `timesteps`: `[batch]` i64, each below
     /// [`NoiseSchedule::num_train_timesteps`]. The answer has the dtype of `latents`.
-    #[must_use]
     pub fn add_noise(&self, latents: &Tensor, noise: &Tensor, timesteps: &Tensor) -> Tensor {
         let (signal, level) = self.factors(latents, timesteps);
         signal * latents + level * noise
@@ -82,14 +81,12 @@ impl NoiseSchedule {
     /// √ᾱ·noise − √(1−ᾱ)·latents: the target of [`PredictionType::VPrediction`] (Salimans and Ho, 2022).
     ///
     /// Shapes as for [`NoiseSchedule::add_noise`].
-    #[must_use]
     pub fn velocity(&self, latents: &Tensor, noise: &Tensor, timesteps: &Tensor) -> Tensor {
         let (signal, level) = self.factors(latents, timesteps);
         signal * noise - level * latents
     }
 
     /// What the UNet should have predicted from `add_noise` of the same arguments.
-    #[must_use]
     pub fn target(&self, latents: &Tensor, noise: &Tensor, timesteps: &Tensor) -> Tensor {
         match self.prediction_type {
             PredictionType::Epsilon => noise.shallow_clone(),

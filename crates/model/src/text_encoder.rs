@@ -44,13 +44,11 @@ impl TextEncoder {
     ///
     /// `ids`: `[batch, n]` i64, n up to 77, specials included. Answer: `[batch, n, hidden_size]` in the dtype
     /// `compute`, the last layer's output after the final layer norm. No padding mask, as in training SD.
-    #[must_use]
     pub fn forward(&self, ids: &Tensor, compute: Kind) -> Tensor {
         self.forward_embedded(&self.embed_tokens(ids), 1, compute)
     }
 
     /// The token embeddings, `[batch, n]` i64 to `[batch, n, hidden_size]`: where textual inversion puts its vectors.
-    #[must_use]
     pub fn embed_tokens(&self, ids: &Tensor) -> Tensor {
         self.token_embedding.forward(ids)
     }
@@ -59,7 +57,6 @@ impl TextEncoder {
     ///
     /// `tokens`: `[batch, n, hidden_size]`. A `clip_skip` of 1 (or 0) uses all layers; one beyond their number uses
     /// none. The final layer norm is applied in every case.
-    #[must_use]
     pub fn forward_embedded(&self, tokens: &Tensor, clip_skip: usize, compute: Kind) -> Tensor {
         let length = tokens.size()[1];
         let mut x = (tokens + self.position_embedding.first(length)).to_kind(compute);
@@ -71,7 +68,6 @@ impl TextEncoder {
     }
 
     /// The weights by their diffusers names, in order of construction.
-    #[must_use]
     pub fn parameters(&self) -> &[(String, Tensor)] {
         &self.parameters
     }

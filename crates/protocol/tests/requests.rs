@@ -1,5 +1,5 @@
 //! The body of `POST /run`: the envelope, the real bodies of the original endpoint, and what is refused with which words.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says when it skips")]
 
 use protocol::request::INFERENCE_ITEMS_MAX;
 use protocol::{JobRequest, LrScheduler, RequestError, SamplerName};

@@ -123,8 +123,7 @@ impl Pipeline {
         if tokens > TEXT_TOKENS_MAX {
             let message = format!(
                 "input.inference[{}].{field} has {tokens} tokens; the model reads the first {} and the rest was left out.",
-                occasion.item,
-                TEXT_TOKENS_MAX
+                occasion.item, TEXT_TOKENS_MAX
             );
             (occasion.observer)(JobEvent::Warning { message });
         }

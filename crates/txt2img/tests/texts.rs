@@ -8,13 +8,13 @@ use txt2img::info::{Resolved, info};
 use txt2img::infotext::infotext;
 use txt2img::python_json;
 
-fn params(fields: Value) -> Txt2ImgParams {
-    Txt2ImgParams::parse_checked(&fields, "item").unwrap()
+fn params(fields: &Value) -> Txt2ImgParams {
+    Txt2ImgParams::parse_checked(fields, "item").unwrap()
 }
 
 #[test]
 fn the_infotext_has_the_prompt_the_negative_prompt_and_the_settings() {
-    let params = params(json!({
+    let params = params(&json!({
         "prompt": "cat", "negative_prompt": "dog", "steps": 20, "sampler_name": "Euler a", "seed": 5
     }));
     assert_eq!(
@@ -25,7 +25,7 @@ fn the_infotext_has_the_prompt_the_negative_prompt_and_the_settings() {
 
 #[test]
 fn an_empty_negative_prompt_has_no_line_and_an_unusual_eta_is_named() {
-    let params = params(json!({"prompt": "cat", "negative_prompt": "", "sampler_name": "Euler a", "eta": 0.35}));
+    let params = params(&json!({"prompt": "cat", "negative_prompt": "", "sampler_name": "Euler a", "eta": 0.35}));
     assert_eq!(
         infotext(&params, 1, "m"),
         "cat\nSteps: 50, Sampler: Euler a, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, Eta: 0.35"
@@ -46,7 +46,7 @@ fn json_is_spaced_and_escaped_as_python_does() {
 
 #[test]
 fn info_resolves_seeds_by_image_in_the_web_uis_order_of_keys() {
-    let params = params(json!({"prompt": "p", "batch_size": 2}));
+    let params = params(&json!({"prompt": "p", "batch_size": 2}));
     let infotexts = ["one".to_owned(), "two".to_owned()];
     let resolved = Resolved {
         seeds: &[8, 9],

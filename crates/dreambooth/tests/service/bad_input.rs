@@ -65,7 +65,7 @@ fn a_job_that_cannot_be_done_fails_with_a_sentence_and_leaves_nothing_behind() {
         (with_checkpoint("page.ckpt"), &["ckpt_link"]),
     ];
     for (training, words) in cases {
-        let id = service.submit(training.clone(), &[]);
+        let id = service.submit(&training, &[]);
         let view = service.wait(&id);
         let sentence = view["error"].as_str().unwrap_or_default();
         assert_eq!(view["status"], "FAILED", "{training} gave {view}");
@@ -80,7 +80,7 @@ fn a_private_address_is_not_asked_unless_the_operator_allows_it() {
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("good.zip".into(), photos_zip())]));
     let service = Service::start(data.path(), &[]);
-    let id = service.submit(quick_training(&files.url("good.zip")), &[]);
+    let id = service.submit(&quick_training(&files.url("good.zip")), &[]);
     let view = service.wait(&id);
     let sentence = view["error"].as_str().unwrap_or_default();
     assert!(view["status"] == "FAILED" && sentence.contains("127.0.0.1"), "{view}");

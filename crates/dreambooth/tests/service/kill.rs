@@ -10,7 +10,7 @@ fn a_queued_job_survives_the_death_of_the_server() {
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let api_only = Service::start(data.path(), &["--role", "api"]);
-    let id = api_only.submit(quick_training(&files.url("photos.zip")), &[quick_picture()]);
+    let id = api_only.submit(&quick_training(&files.url("photos.zip")), &[quick_picture()]);
     let service = api_only.kill_and_restart(&["--allow-private-networks"]);
     let view = service.wait(&id);
     assert_eq!(view["status"], "COMPLETED", "{view}");
@@ -24,7 +24,7 @@ fn a_job_whose_child_is_killed_while_it_trains_is_tried_again_and_completes_once
     let service = Service::start(data.path(), &["--allow-private-networks"]);
     let mut training = quick_training(&files.url("photos.zip"));
     training["unet_epochs"] = 20.into();
-    let id = service.submit(training, &[quick_picture()]);
+    let id = service.submit(&training, &[quick_picture()]);
     service.wait_for_step(&id, "unet");
     let children = service.children();
     assert_eq!(children.len(), 1, "one child holds the device");
@@ -41,7 +41,7 @@ fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it
     let mut service = Service::start(data.path(), &["--allow-private-networks"]);
     let mut training = quick_training(&files.url("photos.zip"));
     training["unet_epochs"] = 20.into();
-    let id = service.submit(training, &[]);
+    let id = service.submit(&training, &[]);
     service.wait_for_step(&id, "unet");
     let child = service.children()[0];
     service.kill();
@@ -61,11 +61,11 @@ fn a_cancelled_job_stops_its_child_and_stays_cancelled() {
     let service = Service::start(data.path(), &["--allow-private-networks"]);
     let mut training = quick_training(&files.url("photos.zip"));
     training["unet_epochs"] = 5000.into();
-    let id = service.submit(training, &[]);
+    let id = service.submit(&training, &[]);
     service.wait_for_step(&id, "unet");
     let (status, answer) = service.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &serde_json::json!({}));
     assert_eq!((status, answer["status"].as_str()), (200, Some("CANCELLED")));
-    let next = service.submit(quick_training(&files.url("photos.zip")), &[]);
+    let next = service.submit(&quick_training(&files.url("photos.zip")), &[]);
     assert_eq!(service.wait(&next)["status"], "COMPLETED");
     assert_eq!(service.status(&id)["status"], "CANCELLED");
 }

@@ -60,7 +60,6 @@ impl Linear {
     }
 
     /// `[.., inputs]` to `[.., outputs]`.
-    #[must_use]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         // A 1×1 convolution's [outputs, inputs, 1, 1] becomes a matrix; a view, so gradients reach the stored shape.
         let weight = cast(&self.weight.flatten(1, -1), x);
@@ -111,7 +110,6 @@ impl Conv2d {
     }
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height', width']`.
-    #[must_use]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         x.conv2d(&cast(&self.weight, x), Some(cast(&self.bias, x)), stride, padding, [1, 1], 1)
@@ -138,13 +136,11 @@ impl GroupNorm {
     }
 
     /// `[batch, channels, height, width]`, normalised.
-    #[must_use]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.group_norm(self.groups, Some(cast(&self.weight, x)), Some(cast(&self.bias, x)), self.eps, true)
     }
 
     /// SiLU of the normalised input, which is how every convolution of these networks is fed.
-    #[must_use]
     pub fn forward_silu(&self, x: &Tensor) -> Tensor {
         self.forward(x).silu()
     }
@@ -168,7 +164,6 @@ impl LayerNorm {
     }
 
     /// `[.., size]`, normalised.
-    #[must_use]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.layer_norm(self.weight.size(), Some(cast(&self.weight, x)), Some(cast(&self.bias, x)), self.eps, true)
     }
@@ -190,13 +185,11 @@ impl Embedding {
     }
 
     /// `[.., n]` numbers (i64) to `[.., n, size]` rows, in the table's dtype.
-    #[must_use]
     pub fn forward(&self, ids: &Tensor) -> Tensor {
         Tensor::embedding(&self.weight, ids, -1, false, false)
     }
 
     /// The first `count` rows, `[count, size]`.
-    #[must_use]
     pub fn first(&self, count: i64) -> Tensor {
         self.weight.narrow(0, 0, count)
     }
@@ -205,7 +198,6 @@ impl Embedding {
 /// Scaled dot-product attention of `heads` heads over already projected queries, keys and values.
 ///
 /// `[batch, n, heads · size]` and twice `[batch, m, heads · size]` to `[batch, n, heads · size]`.
-#[must_use]
 pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, heads: i64, is_causal: bool) -> Tensor {
     let split = |x: &Tensor| x.unflatten(-1, [heads, -1]).transpose(1, 2);
     let mixed = Tensor::scaled_dot_product_attention(
@@ -222,7 +214,6 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, heads: i64, is_ca
 }
 
 /// The activation of the text encoder's feed-forward layers.
-#[must_use]
 pub fn activate(x: &Tensor, activation: Activation) -> Tensor {
     match activation {
         // "Quick" GELU: x · sigmoid(1.702 x), what the original CLIP was trained with.

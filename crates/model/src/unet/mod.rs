@@ -64,7 +64,6 @@ impl UNet {
     /// `latents`: `[batch, 4, height/8, width/8]`, any size from 1 up. `timesteps`: `[batch]`, floats may be
     /// fractional, integers are taken as they are. `context`: `[batch, n, cross_attention_dim]`.
     /// Answer: as `latents`.
-    #[must_use]
     pub fn forward(&self, latents: &Tensor, timesteps: &Tensor, context: &Tensor) -> Tensor {
         let compute = latents.kind();
         let context = context.to_kind(compute);
@@ -84,7 +83,6 @@ impl UNet {
     }
 
     /// The weights by their diffusers names, in order of construction.
-    #[must_use]
     pub fn parameters(&self) -> &[(String, Tensor)] {
         &self.parameters
     }

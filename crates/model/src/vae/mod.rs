@@ -66,7 +66,6 @@ impl Vae {
     /// Images from latents as the UNet knows them: they are divided by [`Vae::scaling_factor`] here.
     ///
     /// `latents`: `[batch, 4, h, w]`. Answer: f32, `[batch, 3, 8h, 8w]`, about in [-1, 1], not clamped.
-    #[must_use]
     pub fn decode(&self, latents: &Tensor) -> Tensor {
         let latents = (latents / self.scaling_factor).to_kind(self.kind);
         self.decoder.forward(&self.post_quant_conv.forward(&latents)).to_kind(Kind::Float)
@@ -79,7 +78,6 @@ impl Vae {
     }
 
     /// The weights by their diffusers names, in order of construction.
-    #[must_use]
     pub fn parameters(&self) -> &[(String, Tensor)] {
         &self.parameters
     }

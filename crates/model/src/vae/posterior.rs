@@ -24,13 +24,11 @@ impl Posterior {
     }
 
     /// The standard deviations.
-    #[must_use]
     pub fn std(&self) -> Tensor {
         (&self.logvar * 0.5).exp()
     }
 
     /// Latents at standard normal `noise` of the means' shape.
-    #[must_use]
     pub fn sample(&self, noise: &Tensor) -> Tensor {
         &self.mean + self.std() * noise
     }

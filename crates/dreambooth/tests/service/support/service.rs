@@ -83,7 +83,7 @@ impl Service {
     }
 
     /// Submits a job and gives its id.
-    pub(crate) fn submit(&self, train: Value, inference: &[Value]) -> String {
+    pub(crate) fn submit(&self, train: &Value, inference: &[Value]) -> String {
         let (status, body) =
             self.post("/v2/dream-booth-v1/run", &json!({"input": {"train": train, "inference": inference}}));
         assert_eq!((status, &body["status"]), (200, &json!("IN_QUEUE")), "{body}");

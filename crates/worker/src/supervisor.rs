@@ -136,7 +136,10 @@ impl Supervisor {
     /// Writes down how the attempt ended.
     async fn settle(&self, lease: &Lease, ended: Result<JobOutput, WorkerError>) -> Result<(), WorkerError> {
         let state = match ended {
-            Ok(output) => self.store.complete(lease, &output).await?,
+            Ok(output) => {
+                tracing::info!(job = %lease.job, "done");
+                self.store.complete(lease, &output).await?
+            }
             Err(WorkerError::Job(error)) => {
                 tracing::info!(job = %lease.job, error, "failed");
                 self.store.fail(lease, &error).await?

@@ -10,7 +10,7 @@ pub const SAMPLE_SIDE: u32 = 512;
 pub const MODEL: &str = "mini";
 /// What whoever looks at the results should know of [`MODEL`].
 pub const MODEL_NOTE: Option<&str> = Some(
-    "the base model mini has untrained weights: everything runs as it does with Stable Diffusion 1.5, but the pictures show little more than colours",
+    "the base model mini has untrained weights: everything runs as it does with Stable Diffusion 1.5, but its pictures show only noise",
 );
 /// Side of the training pictures and of the results, in pixels.
 const SIDE: u32 = 128;

@@ -13,6 +13,7 @@ mod failure;
 mod keys;
 mod logging;
 mod serve;
+mod stop_signal;
 
 #[cfg(feature = "compute")]
 mod bench;

@@ -11,6 +11,7 @@ use transfer::{ArtifactStore, Network, NetworkPolicy, UrlSigner};
 use crate::cli::{Role, ServeArgs};
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, cannot};
+use crate::stop_signal::stop_signal;
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
@@ -132,17 +133,4 @@ fn refuse_open_door(address: SocketAddr, has_keys: bool) -> Result<(), Failure> 
         "--listen is {address}, which others can reach, but no API key exists; make one with dreambooth keys create, or \
          listen on 127.0.0.1"
     )))
-}
-
-/// Ends at SIGINT or SIGTERM.
-pub(crate) async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        drop(interrupt.await);
-        return;
-    };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
-    }
 }

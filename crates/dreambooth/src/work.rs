@@ -13,7 +13,7 @@ use crate::cli::{ComputeArgs, WorkArgs, WorkerArgs};
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, cannot};
 use crate::model_argument::{compute_choice, fetch_if_hub};
-use crate::serve::stop_signal;
+use crate::stop_signal::stop_signal;
 
 /// `worker`: nothing but a supervisor.
 pub(crate) fn run(args: &WorkerArgs) -> Result<(), Failure> {

@@ -9,6 +9,7 @@
 
 use std::f64::consts::TAU;
 
+use engine::Philox;
 use engine::tch::Tensor;
 
 /// Strength of offset noise, fixed in the original (spec section 4).
@@ -47,8 +48,7 @@ impl Streams {
 
     /// The four words at an address.
     fn words(self, stream: Stream, step: u64, index: u32) -> [u32; 4] {
-        let key = [self.seed as u32, (self.seed >> 32) as u32];
-        philox4x32_10([index, stream as u32, step as u32, (step >> 32) as u32], key)
+        Philox::block(self.seed, [index, stream as u32, step as u32, (step >> 32) as u32])
     }
 
     /// A whole number from `0..bound`, all equally likely to within 2^-32. `bound` must not be 0.
@@ -83,22 +83,6 @@ fn box_muller(a: u32, b: u32) -> [f32; 2] {
     let radius = (-2.0 * unit(a).ln()).sqrt();
     let (sin, cos) = (TAU * unit(b)).sin_cos();
     [(radius * cos) as f32, (radius * sin) as f32]
-}
-
-/// Philox 4x32 with 10 rounds; constants from the paper.
-fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    for _ in 0..10 {
-        let product0 = u64::from(counter[0]) * 0xD251_1F53;
-        let product1 = u64::from(counter[2]) * 0xCD9E_8D57;
-        counter = [
-            (product1 >> 32) as u32 ^ counter[1] ^ key[0],
-            product1 as u32,
-            (product0 >> 32) as u32 ^ counter[3] ^ key[1],
-            product0 as u32,
-        ];
-        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
-    }
-    counter
 }
 
 /// What one step draws for a batch of `b` latents of shape `[b, 4, h, w]`.
@@ -152,21 +136,5 @@ impl NoiseSource for SeededNoise {
             timesteps: Tensor::from_slice(&timesteps),
             crop_choices: items.map(|item| self.streams.uniform(Stream::CropChoice, step, item)).collect(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::philox4x32_10;
-
-    /// The known answers of the Random123 library's test vectors for philox4x32-10.
-    #[test]
-    fn philox_gives_the_published_words() {
-        assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(philox4x32_10([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
-        assert_eq!(
-            philox4x32_10([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
-            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
-        );
     }
 }

@@ -1,12 +1,12 @@
 //! The stages seen from inside: what each mode changes, how a divergence ends, what a parked text encoder is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+mod support;
 
-use common::{Workshop, bits};
 use engine::tch::{Device, Kind, Tensor};
 use model::NoiseSchedule;
 use protocol::{LrScheduler, Stage, TextTraining};
+use support::{Workshop, bits};
 use training::batches::Batches;
 use training::dataset::find_photos;
 use training::latents::{Distribution, LatentCache};

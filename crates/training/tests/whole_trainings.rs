@@ -1,16 +1,16 @@
 //! Whole trainings of a tiny model: reproducibility, events, skipped stages, the report, what a user reads on errors.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+mod support;
 
 use std::fs;
 
-use common::{Workshop, bits};
 use engine::Precision;
 use engine::tch::Kind;
 use model::{Part, WeightSource};
 use protocol::{JobEvent, Stage};
 use serde_json::json;
+use support::{Workshop, bits};
 
 #[test]
 fn the_same_seeds_give_the_same_bits_and_other_seeds_other_ones() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 
 use jobs::{Clock, JobStore};
+use model::BaseModel;
 use tokio_util::sync::CancellationToken;
 use transfer::{ArtifactStore, Network, NetworkPolicy};
 use worker::inputs::ModelStore;
@@ -47,6 +48,11 @@ impl Work {
         compute_choice(&args.compute)?;
         let network = Network::new(NetworkPolicy { allow_private_networks: args.allow_private_networks })?;
         let default_model = fetch_if_hub(&args.model, &args.hub_endpoint, &data_dir.models(), &network).await?;
+        // A model that cannot be opened is told now, to the operator, and not to the owner of the first job.
+        let base = BaseModel::open(&default_model.parse()?)?;
+        if let Some(note) = base.note() {
+            tracing::warn!("{note}");
+        }
         let config = SupervisorConfig {
             worker: args.worker_name.clone(),
             child: child_command(&args.compute)?,

@@ -10,6 +10,16 @@ pub enum Txt2ImgError {
     /// libtorch refused an operation.
     #[error("tensor engine: {0}")]
     Tensor(#[from] engine::tch::TchError),
+    /// A text encoder that does not know all of CLIP's tokens.
+    #[error(
+        "the model's text encoder knows {tokens} tokens at {positions} positions, but prompts need CLIP's 49408 at 77"
+    )]
+    TextEncoder {
+        /// `vocab_size`.
+        tokens: i64,
+        /// `max_position_embeddings`.
+        positions: i64,
+    },
     /// The network's answer has no number in it.
     #[error(
         "the {network} gave only NaN or infinite values; train with a lower learning rate, or draw with --precision fp32"

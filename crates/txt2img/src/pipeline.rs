@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use engine::Precision;
 use engine::tch::{Device, Kind, Tensor, no_grad};
-use model::tokenizer::SEQUENCE_LENGTH;
-use model::{BaseModel, NoiseSchedule, TextEncoder, Tokenizer, UNet, Vae};
+use model::tokenizer::{EOS, SEQUENCE_LENGTH};
+use model::{BaseModel, NoiseSchedule, TextConfig, TextEncoder, Tokenizer, UNet, Vae};
 use protocol::{JobEvent, Stage, Txt2ImgParams};
 use serde_json::Value;
 
 use crate::denoiser::GuidedUNet;
-use crate::error::Result;
+use crate::error::{Result, Txt2ImgError};
 use crate::info::{Resolved, info};
 use crate::infotext::infotext;
 use crate::picture::{Picture, pixels};
@@ -66,9 +66,10 @@ impl Pipeline {
     /// Loads the networks. UNet and text encoder compute in `precision`; the VAE and the sampler's state stay f32.
     ///
     /// # Errors
-    /// When a weight is missing, damaged or of another shape.
+    /// When a weight is missing, damaged or of another shape, or the text encoder is not CLIP's size.
     pub fn load(base: &BaseModel, device: Device, precision: Precision) -> Result<Self> {
         let compute = precision.kind();
+        refuse_small_vocabulary(&base.config().text)?;
         Ok(Self {
             name: base.name(),
             tokenizer: base.tokenizer(),
@@ -160,6 +161,15 @@ impl Pipeline {
             infotext: infotext(params, seed, &self.name),
         })
     }
+}
+
+/// Token ids beyond a model's tables must not reach libtorch.
+fn refuse_small_vocabulary(config: &TextConfig) -> Result<()> {
+    let (tokens, positions) = (config.vocab_size, config.max_position_embeddings);
+    if tokens <= EOS || positions < SEQUENCE_LENGTH as i64 {
+        return Err(Txt2ImgError::TextEncoder { tokens, positions });
+    }
+    Ok(())
 }
 
 /// The walk's settings; 0 and null stand for the web UI's defaults.

@@ -67,3 +67,9 @@ fn guided_euler_ends_where_diffusers_does() {
         }
     }
 }
+
+#[test]
+fn a_model_without_clips_vocabulary_is_refused_before_it_draws() {
+    let refused = txt2img::Pipeline::load(&tiny(), Device::Cpu, engine::Precision::Fp32).unwrap_err();
+    assert!(refused.to_string().contains("knows 400 tokens"), "{refused}");
+}

@@ -14,7 +14,7 @@ pub fn float(number: f64) -> String {
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
-/// JSON text with `", "` and `": "` between and non-ASCII characters as `\uXXXX`, as Python's `json.dumps`.
+/// JSON text with `", "` and `": "` between and non-ASCII characters as `\u` and four hex digits, as Python's `json.dumps`.
 pub fn dumps(value: &Value) -> String {
     let mut text = Vec::new();
     let written = value.serialize(&mut Serializer::with_formatter(&mut text, PythonFormatter));

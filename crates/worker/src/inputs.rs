@@ -68,6 +68,16 @@ impl AttemptDir {
     }
 }
 
+/// Removes what attempts of a former life of this worker left behind.
+pub fn sweep(work_dir: &Path) {
+    match std::fs::remove_dir_all(work_dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(path = %work_dir.display(), %error, "folders of former attempts could not be removed");
+        }
+        _ => {}
+    }
+}
+
 impl Drop for AttemptDir {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.root) {

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jobs::{Claim, JobStore, Lease, LeaseState, WorkerState};
+use jobs::{Claim, JobStore, Lease, LeaseLost, LeaseState, WorkerState};
 use protocol::child::ChildOutput;
 use protocol::{Assignment, ChildMessage, JobEvent, JobOutput, JobRequest, Stage};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +70,7 @@ impl Supervisor {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), WorkerError> {
         self.store.register_worker(&self.config.worker).await?;
         self.store.release_worker(&self.config.worker).await?;
+        inputs::sweep(&self.config.work_dir);
         let store = self.store.clone();
         while !shutdown.is_cancelled() {
             // Taken before the look at the queue, so that no change in between is missed.
@@ -123,7 +124,8 @@ impl Supervisor {
                 () = shutdown.cancelled() => Err(WorkerError::Stopped),
             },
         };
-        if ended.is_err()
+        // A child that answered is in order, whatever it answered; any other may still be at work.
+        if !matches!(ended, Ok(_) | Err(WorkerError::Job(_)))
             && let Some(child) = self.child.take()
         {
             child.kill().await;
@@ -153,6 +155,10 @@ impl Supervisor {
             }
         };
         if let LeaseState::Lost(why) = state {
+            if why == LeaseLost::Cancelled {
+                // Nobody will ask for them. After any other loss they may be another attempt's.
+                self.artifacts.delete_job(&lease.job).await?;
+            }
             tracing::info!(job = %lease.job, ?why, "the attempt's end came too late and changed nothing");
         }
         Ok(())
@@ -199,7 +205,10 @@ impl Supervisor {
                     self.child = Some(child);
                     return Ok(output);
                 }
-                ChildMessage::Failed { error } => return Err(WorkerError::Job(error)),
+                ChildMessage::Failed { error } => {
+                    self.child = Some(child);
+                    return Err(WorkerError::Job(error));
+                }
                 ChildMessage::Ready { .. } => {}
             }
         }

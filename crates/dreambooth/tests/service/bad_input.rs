@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{FileServer, Service, photo, photos_zip, quick_training, zip_of};
+use crate::support::{FileServer, Service, checkpoint, photo, photos_zip, quick_training, zip_of};
 use serde_json::{Value, json};
 
 /// A pickle (protocol 2) that would run `os.system("true")` in a reader that obeys it.
@@ -39,7 +39,8 @@ fn a_job_that_cannot_be_done_fails_with_a_sentence_and_leaves_nothing_behind() {
     let mut corrupt = photo(1);
     corrupt.truncate(90);
     let weights = tempfile::tempdir().unwrap();
-    let truncated = truncated_checkpoint(weights.path());
+    let mut truncated = checkpoint(weights.path());
+    truncated.truncate(truncated.len() / 2);
     let files = FileServer::start(HashMap::from([
         ("good.zip".into(), photos_zip()),
         ("not.zip".into(), b"<html>a web page</html>".to_vec()),
@@ -49,13 +50,15 @@ fn a_job_that_cannot_be_done_fails_with_a_sentence_and_leaves_nothing_behind() {
         ("code.ckpt".into(), CODE_PICKLE.to_vec()),
         ("page.ckpt".into(), b"<!doctype html>".to_vec()),
     ]));
-    let service = Service::start(data.path(), &["--allow-private-networks"]);
+    let service = Service::start(data.path(), &["--allow-private-networks", "--hub-endpoint", &files.url("hub")]);
     let with_checkpoint = |file: &str| {
         let mut training = quick_training(&files.url("good.zip"));
         training["ckpt_link"] = files.url(file).into();
         training
     };
-    let cases: [(Value, &[&str]); 7] = [
+    let mut absent_from_the_hub = quick_training(&files.url("good.zip"));
+    absent_from_the_hub["hf_model"] = "nobody/nothing".into();
+    let cases: [(Value, &[&str]); 8] = [
         (quick_training(&files.url("not.zip")), &["data_url", "zip"]),
         (quick_training(&files.url("empty.zip")), &["no", "image"]),
         (quick_training(&files.url("corrupt.zip")), &["broken.png"]),
@@ -63,6 +66,7 @@ fn a_job_that_cannot_be_done_fails_with_a_sentence_and_leaves_nothing_behind() {
         (with_checkpoint("truncated.safetensors"), &["ckpt_link", "download it again"]),
         (with_checkpoint("code.ckpt"), &["ckpt_link", "os.system"]),
         (with_checkpoint("page.ckpt"), &["ckpt_link"]),
+        (absent_from_the_hub, &["hf_model", "nobody/nothing"]),
     ];
     for (training, words) in cases {
         let id = service.submit(&training, &[]);
@@ -84,17 +88,4 @@ fn a_private_address_is_not_asked_unless_the_operator_allows_it() {
     let view = service.wait(&id);
     let sentence = view["error"].as_str().unwrap_or_default();
     assert!(view["status"] == "FAILED" && sentence.contains("127.0.0.1"), "{view}");
-}
-
-/// The first half of a real checkpoint.
-fn truncated_checkpoint(dir: &std::path::Path) -> Vec<u8> {
-    let file = dir.join("base.safetensors");
-    let made = std::process::Command::new(crate::support::program())
-        .args(["convert", "--from", "random:mini", "--to"])
-        .arg(&file)
-        .status();
-    assert!(made.unwrap().success());
-    let mut bytes = std::fs::read(file).unwrap();
-    bytes.truncate(bytes.len() / 2);
-    bytes
 }

@@ -52,6 +52,7 @@ fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it
     let service = service.kill_and_restart(&["--allow-private-networks"]);
     let view = service.wait(&id);
     assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");
+    assert!(service.leftovers().iter().all(|file| file.starts_with(data.path().join("artifacts"))));
 }
 
 #[test]

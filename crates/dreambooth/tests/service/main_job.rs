@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::support::service::{fetch, wait_for};
-use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
+use crate::support::{FileServer, Service, checkpoint, photos_zip, quick_picture, quick_training};
 use serde_json::json;
 
 #[test]
@@ -66,4 +66,22 @@ fn the_same_seed_gives_the_same_picture_in_another_job_and_batch() {
     let batch = draw(picture(5, 3));
     assert_eq!(draw(picture(7, 1))[0], batch[2]);
     assert_ne!(batch[0], batch[1]);
+}
+
+#[test]
+fn a_training_may_start_from_a_linked_checkpoint() {
+    let data = tempfile::tempdir().unwrap();
+    let weights = tempfile::tempdir().unwrap();
+    let files = FileServer::start(HashMap::from([
+        ("photos.zip".into(), photos_zip()),
+        ("model".into(), checkpoint(weights.path())),
+    ]));
+    let service = Service::start(data.path(), &["--allow-private-networks"]);
+    let mut training = quick_training(&files.url("photos.zip"));
+    training["ckpt_link"] = files.url("model").into();
+    let view = service.wait(&service.submit(&training, &[]));
+    assert_eq!(view["status"], "COMPLETED", "{view}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&fetch(view["output"]["train"]["report_url"].as_str().unwrap())).unwrap();
+    assert_eq!(report["base_model"], "ckpt_link");
 }

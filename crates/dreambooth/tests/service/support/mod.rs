@@ -29,3 +29,15 @@ pub(crate) fn quick_training(data_url: &str) -> serde_json::Value {
 pub(crate) fn quick_picture() -> serde_json::Value {
     serde_json::json!({ "prompt": "wixbs", "steps": 2, "width": 64, "height": 64, "seed": 7 })
 }
+
+/// A random miniature as one file, made by `convert`.
+pub(crate) fn checkpoint(dir: &std::path::Path) -> Vec<u8> {
+    let file = dir.join("base.safetensors");
+    let made = std::process::Command::new(program())
+        .args(["convert", "--from", "random:mini@9", "--to"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    std::fs::read(file).unwrap()
+}

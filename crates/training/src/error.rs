@@ -9,7 +9,9 @@ use protocol::Stage;
 #[non_exhaustive]
 pub enum TrainingError {
     /// The data set holds nothing to train on.
-    #[error("the data set holds no images; put .jpg, .jpeg or .png files into the zip")]
+    #[error(
+        "the data set (data_url, or --data on the command line) holds no images; put .jpg, .jpeg or .png files into it"
+    )]
     NoImages,
     /// The data set holds more images than one job may train on.
     #[error("the data set holds {found} images, but at most {most} are trained on; split it")]

@@ -59,7 +59,10 @@ fn a_data_set_without_images_says_what_belongs_into_it() {
     touch(dir.path(), "readme.txt");
     let error = find_images(dir.path()).unwrap_err();
     assert!(matches!(error, TrainingError::NoImages));
-    assert_eq!(error.to_string(), "the data set holds no images; put .jpg, .jpeg or .png files into the zip");
+    assert_eq!(
+        error.to_string(),
+        "the data set (data_url, or --data on the command line) holds no images; put .jpg, .jpeg or .png files into it"
+    );
 }
 
 #[test]

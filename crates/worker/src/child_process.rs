@@ -44,6 +44,8 @@ impl ChildProcess {
         let mut child = Command::new(&command.program)
             .args(&command.args)
             .envs(ENVIRONMENT.iter().filter(|(name, _)| std::env::var_os(name).is_none()).copied())
+            // The operator's token is the supervisor's business: the child asks no hub.
+            .env_remove("HF_TOKEN")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

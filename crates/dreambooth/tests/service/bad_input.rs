@@ -60,7 +60,7 @@ fn a_job_that_cannot_be_done_fails_with_a_sentence_and_leaves_nothing_behind() {
     absent_from_the_hub["hf_model"] = "nobody/nothing".into();
     let cases: [(Value, &[&str]); 8] = [
         (quick_training(&files.url("not.zip")), &["data_url", "zip"]),
-        (quick_training(&files.url("empty.zip")), &["no", "image"]),
+        (quick_training(&files.url("empty.zip")), &["data_url", "no images"]),
         (quick_training(&files.url("corrupt.zip")), &["broken.png"]),
         (quick_training(&files.url("missing.zip")), &["404"]),
         (with_checkpoint("truncated.safetensors"), &["ckpt_link", "download it again"]),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
+use crate::support::service::OPERATORS_TOKEN;
 use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
 
 #[test]
@@ -28,6 +29,8 @@ fn a_job_whose_child_is_killed_while_it_trains_is_tried_again_and_completes_once
     service.wait_for_step(&id, "unet");
     let children = service.children();
     assert_eq!(children.len(), 1, "one child holds the device");
+    let environment = std::fs::read(format!("/proc/{}/environ", children[0])).unwrap();
+    assert!(!String::from_utf8_lossy(&environment).contains(OPERATORS_TOKEN), "the child is handed no token");
     assert!(Command::new("kill").args(["-9", &children[0].to_string()]).status().unwrap().success());
     let view = service.wait(&id);
     assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");

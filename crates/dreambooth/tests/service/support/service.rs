@@ -12,6 +12,9 @@ use super::program;
 /// Longest a test waits for anything; far above what it takes on two slow cores.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// In the environment of every service under test.
+pub(crate) const OPERATORS_TOKEN: &str = "hf_operators_own_token";
+
 /// Ends with the test, by SIGKILL.
 pub(crate) struct Service {
     process: Child,
@@ -35,6 +38,8 @@ impl Service {
             .args(["serve", "--listen", "127.0.0.1:0", "--model", "random:mini", "--device", "cpu", "--data-dir"])
             .arg(data_dir)
             .args(extra)
+            // As an operator may have it; see the test of what the child inherits.
+            .env("HF_TOKEN", OPERATORS_TOKEN)
             .stderr(log)
             .stdin(Stdio::null())
             .spawn()

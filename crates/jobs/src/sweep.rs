@@ -1,7 +1,8 @@
 //! Files of ended jobs that nobody needs: those of attempts that were lost, cancelled or failed. They go at the job's end,
 //! not with its retention.
 
-use protocol::{ArtifactKey, JobId, JobStatus, artifacts_in};
+use protocol::artifact::artifacts_in;
+use protocol::{ArtifactKey, JobId, JobStatus};
 use serde_json::Value;
 use sqlx::Row;
 

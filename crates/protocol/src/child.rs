@@ -5,88 +5,79 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobEvent, JobId, TrainParams, Txt2ImgParams};
+use crate::event::FileContent;
+use crate::{Failure, JobEvent, JobId, JobOutput, TrainSettings, Txt2ImgParams};
 
-/// What the child is to do, with every file already in place.
+/// What the child is to do, with every file already in place. None of its types can hold a secret: what travels to the
+/// child are settings and paths.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assignment {
     /// The job's id; it names the model in the infotext.
     pub job: JobId,
     /// The base model, as the command line writes it (`mini`, a path, `random:…`).
     pub model: String,
-    /// Training parameters and the folder of unpacked images.
+    /// Training settings and the folder of unpacked images.
     pub train: Option<TrainAssignment>,
     /// What to draw.
     pub inference: Vec<Txt2ImgParams>,
-    /// An empty folder for the files to make.
+    /// The folder for the files to make. What an earlier attempt finished there is not made again.
     pub out_dir: PathBuf,
+    /// A folder for what is needed meanwhile; it lies on the same disk and outlives the attempt.
+    pub scratch_dir: PathBuf,
 }
 
 /// The training part of an [`Assignment`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainAssignment {
-    /// The parameters, without the URL and the token they came with.
-    pub params: TrainParams,
+    /// How to train.
+    pub settings: TrainSettings,
     /// The unpacked images.
     pub images_dir: PathBuf,
 }
 
-/// A line to the child. End of input means: stop at once.
+/// A line to the child. End of input means: end at once, the supervisor is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum SupervisorMessage {
-    /// Do this job; answered by exactly one `Done` or `Failed`.
+    /// Do this job; answered by exactly one `Done`, `Failed` or `Stopped`.
     Run(Box<Assignment>),
+    /// Leave the running job at the next step in a state from which it can go on, answer `Stopped`, and stay.
+    FinishSoon,
+    /// Drop the running job at the next step, answer `Stopped`, and stay.
+    Cancel,
+    /// End in good order; a running job is dropped.
+    End,
 }
 
-/// A line from the child. The tag is `kind`, because `message` and `event` are keys of [`JobEvent`], which shares its
-/// object.
+/// A line from the child. The tag is `message`, a key that none of the contents has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "message", content = "content", rename_all = "snake_case")]
 pub enum ChildMessage {
-    /// The child is up, with this device.
+    /// The child is up.
     Ready {
         /// `cpu`, `cuda:0`, …
         device: String,
     },
+    /// The child cannot begin at all; it ends after this.
+    Unable(Failure),
     /// Progress of the running job.
     Event(JobEvent),
-    /// The job is done; the named files lie in `out_dir`.
-    Done(ChildOutput),
-    /// The job failed for a reason that a second attempt would meet again.
-    Failed {
-        /// One sentence for the job's owner.
-        error: String,
-    },
+    /// A file of `out_dir` is complete, on disk, and will not change.
+    File(MadeFile),
+    /// The job is done; every file named lies in `out_dir`.
+    Done(JobOutput<String>),
+    /// The job, or this attempt at it, failed.
+    Failed(Failure),
+    /// The job was left as it was told.
+    Stopped,
 }
 
-/// The files the child made, by their plain names in `out_dir`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ChildOutput {
-    /// One entry per item of `inference`.
-    pub inference: Vec<ChildImages>,
-    /// The trained model's files; absent when nothing was trained.
-    pub train: Option<ChildModel>,
-}
-
-/// The answer to one item of `inference`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChildImages {
-    /// PNG file names in the order of their seeds.
-    pub images: Vec<String>,
-    /// The request object with its defaults.
-    pub parameters: serde_json::Value,
-    /// JSON text with the resolved values.
-    pub info: String,
-}
-
-/// The trained model's files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChildModel {
-    /// File name of the `.ckpt`.
-    pub checkpoint: String,
-    /// File name of the `.safetensors`.
-    pub safetensors: String,
-    /// File name of the report.
-    pub report: String,
+/// A finished file, by its plain name in `out_dir`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFile {
+    /// The file's name.
+    pub file: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub content: FileContent,
 }

@@ -1,39 +1,27 @@
 //! What a running job reports.
 
+use names::names;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The parts of a job, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The zip and the base model are brought in.
-    Download,
-    /// Images are decoded, captioned and encoded to latents.
-    Prepare,
-    /// The text encoder is trained.
-    Text,
-    /// The UNet is trained.
-    Unet,
-    /// The model is written as single files.
-    Export,
-    /// The pictures are drawn.
-    Inference,
-    /// Files go to the artifact store.
-    Upload,
-}
+use crate::ArtifactRef;
 
-impl Stage {
-    /// The word that travels and that a progress bar shows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Download => "download",
-            Self::Prepare => "prepare",
-            Self::Text => "text",
-            Self::Unet => "unet",
-            Self::Export => "export",
-            Self::Inference => "inference",
-            Self::Upload => "upload",
-        }
+names! {
+    /// The parts of a job, in their order.
+    pub enum Stage: "stage" {
+        /// The zip and the base model are brought in.
+        Download = "download",
+        /// Images are decoded, captioned and encoded to latents.
+        Prepare = "prepare",
+        /// The text encoder is trained.
+        Text = "text",
+        /// The UNet is trained.
+        Unet = "unet",
+        /// The model is written as single files.
+        Export = "export",
+        /// The pictures are drawn.
+        Inference = "inference",
+        /// Files go to the artifact store.
+        Upload = "upload",
     }
 }
 
@@ -64,14 +52,13 @@ pub enum JobEvent {
         #[serde(deserialize_with = "null_as_zero")]
         seconds_left: f64,
     },
-    /// A picture was drawn.
-    Image {
-        /// Index in `input.inference`.
-        item: usize,
-        /// Index in the item's `images`.
-        index: usize,
-        /// Its seed.
-        seed: u64,
+    /// A file is finished and can be had while the job goes on.
+    File {
+        /// The file.
+        file: ArtifactRef,
+        /// What it is.
+        #[serde(flatten)]
+        content: FileContent,
     },
     /// Something the owner should know that did not stop the job.
     Warning {
@@ -85,6 +72,46 @@ pub enum JobEvent {
         /// One sentence.
         message: String,
     },
+}
+
+/// What a file of a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FileContent {
+    /// A picture in the making.
+    Preview {
+        /// Index in `input.inference`.
+        item: usize,
+        /// Sampling steps done, from 1.
+        step: u64,
+    },
+    /// A picture drawn in the middle of a training.
+    Sample {
+        /// The stage that is being trained.
+        stage: Stage,
+        /// Its steps done, from 1.
+        step: u64,
+    },
+    /// From which an interrupted training goes on.
+    Checkpoint {
+        /// The stage that is being trained.
+        stage: Stage,
+        /// Its steps done, from 1.
+        step: u64,
+    },
+    /// A finished picture.
+    Image {
+        /// Index in `input.inference`.
+        item: usize,
+        /// Index in the item's `images`.
+        index: usize,
+        /// Its seed.
+        seed: u64,
+    },
+    /// The trained model.
+    Model,
+    /// How the training went.
+    Report,
 }
 
 /// JSON has no infinity: the estimates of a first step that took no measurable time travel as null.

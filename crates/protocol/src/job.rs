@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use names::names;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::JobOutput;
-use crate::request::redact;
+use crate::Failure;
 
 /// A job's id: opaque to clients, safe in a path and in a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,77 +61,51 @@ impl fmt::Display for JobId {
     }
 }
 
-/// RunPod's six states, the only strings its clients know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum JobStatus {
-    /// Waiting for a worker.
-    InQueue,
-    /// Taken by a worker.
-    InProgress,
-    /// The result is there.
-    Completed,
-    /// Ended with an error.
-    Failed,
-    /// Cancelled before it was complete.
-    Cancelled,
-    /// Expired before pickup.
-    TimedOut,
+names! {
+    /// RunPod's six states, the only strings its clients know.
+    pub enum JobStatus: "job state" {
+        /// Waiting for a worker.
+        InQueue = "IN_QUEUE",
+        /// Taken by a worker.
+        InProgress = "IN_PROGRESS",
+        /// The result is there.
+        Completed = "COMPLETED",
+        /// Ended with an error.
+        Failed = "FAILED",
+        /// Cancelled before it was complete.
+        Cancelled = "CANCELLED",
+        /// Expired before pickup.
+        TimedOut = "TIMED_OUT",
+    }
 }
 
 impl JobStatus {
-    /// The string that travels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InQueue => "IN_QUEUE",
-            Self::InProgress => "IN_PROGRESS",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-            Self::TimedOut => "TIMED_OUT",
-        }
-    }
-
     /// True when the job will not change any more.
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::InQueue | Self::InProgress)
     }
 }
 
-impl FromStr for JobStatus {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::InQueue, Self::InProgress, Self::Completed, Self::Failed, Self::Cancelled, Self::TimedOut]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| format!("{text} is not a job state"))
-    }
-}
-
-impl fmt::Display for JobStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Everything the store knows of a job. Times are milliseconds since 1970 of the database's clock.
-#[derive(Clone, PartialEq)]
+/// What the store knows of a job and a view may show: nothing in it is secret. Times are milliseconds since 1970 of the
+/// database's clock.
+#[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
     /// The job's id.
     pub id: JobId,
+    /// The endpoint whose queue it went through.
+    pub endpoint: String,
+    /// The id of the key that submitted it; `None` where no key was asked for.
+    pub owner: Option<String>,
     /// Its state.
     pub status: JobStatus,
-    /// `input` as it was sent, secrets included: redact before showing.
-    pub input: Value,
-    /// Where to report the end.
-    pub webhook: Option<String>,
-    /// The result of a completed job.
-    pub output: Option<JobOutput>,
+    /// What the client sent, as it may be shown: an object with `input`, `policy`, …
+    pub request: Value,
+    /// The result of a completed job; what there was of it when a job failed.
+    pub output: Option<Value>,
     /// The last thing the running attempt reported.
     pub progress: Option<Value>,
-    /// Why a job failed: one sentence for its owner.
-    pub error: Option<String>,
+    /// Why a job failed or timed out.
+    pub failure: Option<Failure>,
     /// When it was submitted.
     pub created_ms: i64,
     /// When the newest attempt began.
@@ -142,24 +116,4 @@ pub struct JobRecord {
     pub attempts: i64,
     /// The worker of the newest attempt.
     pub worker: Option<String>,
-}
-
-/// Shows the input redacted, and of the webhook only that there is one: clients put tokens into its query.
-impl fmt::Debug for JobRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobRecord")
-            .field("id", &self.id)
-            .field("status", &self.status)
-            .field("input", &redact(self.input.clone()))
-            .field("webhook", &self.webhook.as_ref().map(|_| "***"))
-            .field("output", &self.output)
-            .field("progress", &self.progress)
-            .field("error", &self.error)
-            .field("created_ms", &self.created_ms)
-            .field("started_ms", &self.started_ms)
-            .field("done_ms", &self.done_ms)
-            .field("attempts", &self.attempts)
-            .field("worker", &self.worker)
-            .finish()
-    }
 }

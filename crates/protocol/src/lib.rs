@@ -1,39 +1,47 @@
 //! What travels between client, server and worker. Types and their checks; no I/O.
 //!
 //! # Layout
-//! - [`parameter`]: one declaration per request field yields struct, parser, limits and table
-//! - [`value`]: how a JSON value becomes a Rust one, and the sentence when it cannot
-//! - [`train`], [`txt2img`], [`request`]: the fields of a job request
-//! - [`sampler`], [`lr_schedule`]: the closed lists of names that requests may use
-//! - [`job`]: ids, states and the record the store keeps
-//! - [`event`], [`child`]: what the process that trains reports, and what it is told
-//! - [`output`], [`view`]: what a finished job holds and how clients see a job
-//! - [`secret`]: values that no log, view, event or error may show
+//! - [`parameter`], [`limit`], [`value`]: one declaration per request field, as data; what is derived from it
+//! - [`request`]: a body taken apart once into settings, sources and secrets; [`train`], [`txt2img`], [`bucket`]: its fields
+//! - [`shown`]: a request without its secrets; [`secret`]: values that nothing may show
+//! - [`sampler`], [`lr_schedule`]: closed lists of names that requests may use
+//! - [`job`]: ids, states and the record the store keeps; [`failure`]: why a job failed, and whose fault it is
+//! - [`occasion`], [`event`], [`child`]: what work is given, what it reports, and the wire to the process that does it
+//! - [`output`], [`artifact`], [`view`]: what a finished job holds, its files, and how clients see a job
 
+pub mod artifact;
+pub mod bucket;
 pub mod child;
 pub mod event;
+pub mod failure;
 pub mod job;
+pub mod limit;
 pub mod lr_schedule;
+pub mod occasion;
 pub mod output;
 pub mod parameter;
 pub mod request;
 pub mod sampler;
 pub mod secret;
+pub mod shown;
 pub mod train;
 pub mod txt2img;
 pub mod value;
 pub mod view;
 
-pub use child::{Assignment, ChildMessage, SupervisorMessage};
-pub use event::{JobEvent, Stage};
+pub use artifact::{ArtifactKey, ArtifactRef};
+pub use child::{Assignment, ChildMessage, MadeFile, SupervisorMessage};
+pub use event::{FileContent, JobEvent, Stage};
+pub use failure::{Blame, Failure, FailureCode};
 pub use job::{JobId, JobRecord, JobStatus};
 pub use lr_schedule::LrScheduler;
-pub use output::{ArtifactKey, ImagesOutput, JobOutput, TrainOutput};
+pub use occasion::{Occasion, ProgressMeter};
+pub use output::{ImagesOutput, JobOutput, TrainOutput};
 pub use parameter::Parameter;
 pub use request::JobRequest;
 pub use sampler::SamplerName;
-pub use secret::Secret;
-pub use train::{TextTraining, TrainParams};
+pub use secret::{Secret, SecretUrl};
+pub use train::{TextTraining, TrainSettings};
 pub use txt2img::Txt2ImgParams;
 pub use value::RequestError;
 

@@ -1,37 +1,25 @@
 //! The names of the learning-rate schedules. The formulas are in the training crate.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use names::names;
 
-use crate::value::FromJson;
+use crate::value::named_fields;
 
-/// How the learning rate changes over a stage, as diffusers names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LrScheduler {
-    /// Falls evenly to 0.
-    Linear,
-    /// Half a cosine wave to 0.
-    Cosine,
-    /// Cosine with hard restarts; with the one cycle of the original endpoint the same as `cosine`.
-    CosineWithRestarts,
-    /// Falls evenly to 1e-7 (power 1).
-    Polynomial,
-    /// Does not change.
-    Constant,
-    /// Does not change after a warm-up; with the original's warm-up of 0 the same as `constant`.
-    ConstantWithWarmup,
-}
-
-impl FromJson for LrScheduler {
-    const TYPE: &'static str = "string";
-    const CLOSED: bool = true;
-
-    fn expected() -> String {
-        "one of linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup".into()
-    }
-
-    fn from_json(value: &Value) -> Option<Self> {
-        serde_json::from_value(value.clone()).ok()
+names! {
+    /// How the learning rate changes over a stage, as diffusers names it.
+    pub enum LrScheduler: "learning-rate schedule" {
+        /// Falls evenly to 0.
+        Linear = "linear",
+        /// Half a cosine wave to 0.
+        Cosine = "cosine",
+        /// Cosine with hard restarts; with the one cycle of the original endpoint the same as `cosine`.
+        CosineWithRestarts = "cosine_with_restarts",
+        /// Falls evenly to 1e-7 (power 1).
+        Polynomial = "polynomial",
+        /// Does not change.
+        Constant = "constant",
+        /// Does not change after a warm-up; with the original's warm-up of 0 the same as `constant`.
+        ConstantWithWarmup = "constant_with_warmup",
     }
 }
+
+named_fields!(LrScheduler);

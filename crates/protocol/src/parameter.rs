@@ -1,27 +1,168 @@
-//! One declaration per request field: `parameters!` turns it into the struct, the parser with its
-//! limits, the defaults and the rows of the documentation's tables.
-
-use std::fmt::Display;
+//! One declaration per request field: `parameters!` turns it into the struct, the parser, and the row of data from which
+//! everything else is derived.
 
 use serde_json::{Map, Value};
 
-use crate::value::{FromJson, RequestError, describe};
+use crate::limit::Limit;
+use crate::value::{FromJson, RequestError, describe, shortened};
 
-/// One row of a parameter table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything that is known of a request field.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
     /// The key in the request.
     pub name: &'static str,
     /// Other spellings that are accepted.
     pub aliases: &'static [&'static str],
-    /// `integer`, `number`, `string`, `boolean`, …
-    pub kind: &'static str,
-    /// The default as JSON; `None` when the field is required.
-    pub default: Option<String>,
-    /// The limits in words; empty when there are none.
-    pub limits: String,
+    /// The type of its values.
+    pub kind: Kind,
+    /// Whether null is a value of its own, and not the same as leaving the field out.
+    pub nullable: bool,
+    /// What stands in for an absent field; `None` when the field is required.
+    pub default: Option<Value>,
+    /// What its values may be.
+    pub limit: Limit,
+    /// How much of a value may be shown.
+    pub secrecy: Secrecy,
     /// What the field is for.
     pub doc: String,
+}
+
+/// The types of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// true or false.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// A finite number.
+    Number,
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// Any JSON.
+    Json,
+}
+
+/// How much of a field's value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// All of it.
+    Open,
+    /// An address without its query and credentials.
+    Query,
+    /// Nothing.
+    Whole,
+}
+
+impl Kind {
+    /// The type's name in the tables of the documentation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Text => "string",
+            Self::Texts => "array of strings",
+            Self::Json => "any",
+        }
+    }
+
+    /// What a user must send, as it continues "must be …".
+    fn words(self) -> &'static str {
+        match self {
+            Self::Boolean => "true or false",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::Texts => "a list of texts",
+            Self::Json => "any JSON value",
+        }
+    }
+
+    /// The value in the one form in which limits are checked; `None` when it is of another type. Numbers may be written as
+    /// texts, and whole ones with a point, because clients of the original endpoint send both.
+    pub fn read(self, value: &Value) -> Option<Value> {
+        match self {
+            Self::Boolean => value.is_boolean().then(|| value.clone()),
+            Self::Integer => whole_number(value).map(Value::from),
+            Self::Number => number(value).map(Value::from),
+            Self::Text => value.is_string().then(|| value.clone()),
+            Self::Texts => value.as_array()?.iter().all(Value::is_string).then(|| value.clone()),
+            Self::Json => Some(value.clone()),
+        }
+    }
+}
+
+fn whole_number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            // 2^53: beyond it a float no longer names one whole number.
+            (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
+        }),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number: f64 = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+impl Parameter {
+    /// A field of type `T`.
+    pub(crate) fn of<T: FromJson>(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        default: Option<&T>,
+        limit: Limit,
+        doc: String,
+    ) -> Self {
+        Self {
+            name,
+            aliases,
+            kind: T::KIND,
+            nullable: T::NULLABLE,
+            default: default.map(T::to_json),
+            limit: if limit == Limit::Anything { T::limit() } else { limit },
+            secrecy: T::SECRECY,
+            doc,
+        }
+    }
+
+    /// The words that continue "must be …": type, limits, and null where it is a value.
+    pub fn expected(&self) -> String {
+        let limit = self.limit.words();
+        let words = match (&self.limit, self.kind) {
+            (Limit::Anything, kind) => kind.words().to_owned(),
+            (Limit::Range { .. }, kind) => format!("{} {limit}", kind.words()),
+            _ => limit,
+        };
+        if self.nullable { format!("{words} or null") } else { words }
+    }
+
+    /// Reads one value that was sent for this field under `path`: of the type and within the limits, in the one form of its
+    /// type.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn read(&self, value: &Value, path: &str) -> Result<Value, RequestError> {
+        // An empty text counts as null where no name is empty, as the web UI reads its names.
+        if self.nullable && matches!(self.limit, Limit::OneOf { .. }) && value == "" {
+            return Ok(Value::Null);
+        }
+        self.kind.read(value).filter(|value| self.limit.admits(value)).ok_or_else(|| RequestError::Wrong {
+            path: path.into(),
+            found: describe(value, self.secrecy),
+            expected: self.expected(),
+        })
+    }
 }
 
 /// The rows as the README's Markdown table.
@@ -30,103 +171,40 @@ pub fn markdown_table(rows: &[Parameter]) -> String {
     for row in rows {
         let default = row.default.as_ref().map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
         let aliases: String = row.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
-        table += &format!("| `{}`{aliases} | {} | {default} | {} | {} |\n", row.name, row.kind, row.limits, row.doc);
+        let (kind, limit) = (row.kind.as_str(), row.limit.words());
+        table += &format!("| `{}`{aliases} | {kind} | {default} | {limit} | {} |\n", row.name, row.doc);
     }
     table
 }
 
-/// A limit on a value: its words and its test.
-pub struct Check<T> {
-    words: String,
-    test: Box<dyn Fn(&T) -> bool>,
-}
-
-impl<T> std::fmt::Debug for Check<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Check").field("words", &self.words).finish_non_exhaustive()
-    }
-}
-
-impl<T> Check<T> {
-    /// A limit from the words that continue "must be …" and its test.
-    pub fn new(words: impl Into<String>, test: impl Fn(&T) -> bool + 'static) -> Self {
-        Self { words: words.into(), test: Box::new(test) }
-    }
-
-    /// The words that continue "must be …"; empty when anything goes.
-    pub fn words(&self) -> &str {
-        &self.words
-    }
-}
-
-/// The limits of a field in words: its check's, or the list of values its type knows.
-pub fn limits<T: FromJson>(check: &Check<T>) -> String {
-    if check.words.is_empty() && T::CLOSED { T::expected() } else { check.words.clone() }
-}
-
-/// Every value of the type is fine.
-pub fn anything<T>() -> Check<T> {
-    Check::new("", |_| true)
-}
-
-/// From `low` to `high`, both included.
-pub fn range<T: PartialOrd + Display + Copy + 'static>(low: T, high: T) -> Check<T> {
-    Check::new(format!("from {low} to {high}"), move |value| (low..=high).contains(value))
-}
-
-/// A multiple of `unit` from `low` to `high`, both included.
-pub fn multiple(unit: u32, low: u32, high: u32) -> Check<u32> {
-    Check::new(format!("a multiple of {unit} from {low} to {high}"), move |value| {
-        value % unit == 0 && (low..=high).contains(value)
-    })
-}
-
-/// Only one value works in this version; `reason` says what the others would need.
-pub fn only<T: PartialEq + std::fmt::Debug + 'static>(value: T, reason: &str) -> Check<T> {
-    Check::new(format!("{value:?} ({reason})"), move |given| *given == value)
-}
-
-/// Null, or a value within the inner limit.
-pub fn if_given<T: 'static>(inner: Check<T>) -> Check<Option<T>> {
-    Check::new(inner.words.clone(), move |value: &Option<T>| value.as_ref().is_none_or(|value| (inner.test)(value)))
-}
-
-/// An `http://` or `https://` address with a host.
-pub fn http_url() -> Check<String> {
-    Check::new("a URL that begins with http:// or https://", |text: &String| is_http_url(text))
-}
-
-/// True for `http(s)://host…`; whether the host may be asked is decided where the download happens.
-pub(crate) fn is_http_url(text: &str) -> bool {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace))
-}
-
 /// The default that stands in for an absent field.
-pub fn or<T>(default: T) -> Option<T> {
+pub(crate) fn or<T>(default: T) -> Option<T> {
     Some(default)
 }
 
 /// Marks a field that must be sent.
-pub fn required<T>() -> Option<T> {
+pub(crate) fn required<T>() -> Option<T> {
     None
 }
 
-/// Reads one field and removes it from `fields`. Null counts as absent, except where it is a value of the type.
+/// Any value of the type is fine, within what the type itself says.
+pub(crate) fn anything() -> Limit {
+    Limit::Anything
+}
+
+/// Reads the field of `row` and removes it from `fields`. Null counts as absent, except where it is a value of the type.
 ///
 /// # Errors
 /// When the field is required and absent, has another type, or lies outside its limit.
-pub fn take<T: FromJson>(
+pub(crate) fn take<T: FromJson>(
     fields: &mut Map<String, Value>,
     path: &str,
-    names: &[&str],
+    row: &Parameter,
     default: Option<T>,
-    check: &Check<T>,
 ) -> Result<T, RequestError> {
-    let expected = || if check.words.is_empty() { T::expected() } else { check.words.clone() };
     let mut given = None;
     let mut null = None;
-    for name in names {
+    for name in std::iter::once(&row.name).chain(row.aliases) {
         match fields.shift_remove(*name) {
             Some(Value::Null) => null = T::null(),
             Some(value) => given = given.or(Some((*name, value))),
@@ -136,26 +214,32 @@ pub fn take<T: FromJson>(
     let Some((name, value)) = given else {
         return null
             .or(default)
-            .ok_or_else(|| RequestError::Missing { path: format!("{path}.{}", names[0]), expected: expected() });
+            .ok_or_else(|| RequestError::Missing { path: format!("{path}.{}", row.name), expected: row.expected() });
     };
-    let wrong =
-        |expected| RequestError::Wrong { path: format!("{path}.{name}"), found: describe(&value, T::SECRET), expected };
-    let parsed = T::from_json(&value).ok_or_else(|| wrong(T::expected()))?;
-    if (check.test)(&parsed) { Ok(parsed) } else { Err(wrong(expected())) }
+    let path = format!("{path}.{name}");
+    let read = row.read(&value, &path)?;
+    // The limits keep every value within its Rust type; should one ever not, the sentence is the same.
+    T::from_json(read).ok_or_else(|| RequestError::Wrong {
+        found: describe(&value, row.secrecy),
+        expected: row.expected(),
+        path,
+    })
 }
 
 /// Refuses whatever keys are left after all fields were taken, with the nearest known name as the remedy.
 ///
 /// # Errors
 /// When `fields` is not empty.
-pub fn refuse_unknown(fields: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), RequestError> {
+pub(crate) fn refuse_unknown(fields: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), RequestError> {
     let Some(key) = fields.keys().next() else { return Ok(()) };
-    let nearest = known.iter().map(|name| (edit_distance(key, name), name)).min();
+    // Only a short key can be a slip of one.
+    let distance_to = |name: &&str| if key.len() <= 64 { edit_distance(key, name) } else { usize::MAX };
+    let nearest = known.iter().map(|name| (distance_to(name), name)).min();
     let remedy = match nearest {
         Some((distance, name)) if distance <= 3 => format!("perhaps {name} was meant"),
         _ => format!("known are {}", known.join(", ")),
     };
-    Err(RequestError::Unknown { path: format!("{path}.{key}"), remedy })
+    Err(RequestError::Unknown { path: format!("{path}.{}", shortened(key)), remedy })
 }
 
 /// Levenshtein distance in characters.
@@ -178,20 +262,24 @@ fn edit_distance(a: &str, b: &str) -> usize {
 ///
 /// # Errors
 /// When the value is something else.
-pub fn object(value: &Value, path: &str, expected: &str) -> Result<Map<String, Value>, RequestError> {
-    value.as_object().cloned().ok_or_else(|| RequestError::Wrong {
-        path: path.into(),
-        found: describe(value, false),
-        expected: expected.into(),
-    })
+pub(crate) fn object(value: Value, path: &str, expected: &str) -> Result<Map<String, Value>, RequestError> {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        other => Err(RequestError::Wrong {
+            path: path.into(),
+            found: describe(&other, Secrecy::Open),
+            expected: expected.into(),
+        }),
+    }
 }
 
-/// Declares a request object. Each field: doc comment, name (and accepted aliases), type, default, limit.
+/// Declares a request object. Each field: doc comment, name (and accepted aliases), type, default, limit. The types that
+/// hold secrets mark their fields as such.
 ///
 /// ```text
 /// parameters! {
 ///     /// What the object is.
-///     pub struct TrainParams {
+///     pub struct TrainSettings {
 ///         /// What the field is for.
 ///         text_steps ["text_step"]: u32 = or(350), range(0, 20_000);
 ///     }
@@ -200,51 +288,56 @@ pub fn object(value: &Value, path: &str, expected: &str) -> Result<Map<String, V
 macro_rules! parameters {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident {
+        $visibility:vis struct $name:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $field:ident $([$($alias:literal),+])? : $ty:ty = $default:expr, $check:expr;
+                $field:ident $([$($alias:literal),+])? : $ty:ty = $default:expr, $limit:expr;
             )+
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-        pub struct $name {
+        #[derive(Debug, Clone, PartialEq)]
+        $visibility struct $name {
             $( $(#[doc = $doc])+ pub $field: $ty, )+
         }
 
+        #[allow(unused_imports, dead_code, reason = "an object may have fields of few kinds, and be read in one way only")]
         impl $name {
             /// Reads the object that stands at `path` of a request; the result cannot be out of its limits any more.
             ///
             /// # Errors
             /// One sentence that names the first field that is missing, unknown, of another type or out of its limits.
-            pub fn parse(value: &serde_json::Value, path: &str) -> Result<Self, $crate::value::RequestError> {
-                use $crate::parameter::*;
+            $visibility fn parse(value: serde_json::Value, path: &str) -> Result<Self, $crate::value::RequestError> {
+                use $crate::parameter::{object, refuse_unknown};
                 let mut fields = object(value, path, "an object")?;
-                let parsed = Self {
-                    $( $field: take(
-                        &mut fields, path, &[stringify!($field) $($(, $alias)+)?], $default, &$check,
-                    )?, )+
-                };
-                refuse_unknown(&fields, path, &[$(stringify!($field)),+])?;
+                let parsed = Self::take(&mut fields, path)?;
+                let known: Vec<&str> = Self::table().iter().map(|row| row.name).collect();
+                refuse_unknown(&fields, path, &known)?;
                 Ok(parsed)
             }
 
-            /// The table of fields, in the order of declaration.
-            pub fn table() -> Vec<$crate::parameter::Parameter> {
+            /// Takes this object's fields out of `fields` and leaves the others.
+            pub(crate) fn take(
+                fields: &mut serde_json::Map<String, serde_json::Value>,
+                path: &str,
+            ) -> Result<Self, $crate::value::RequestError> {
+                use $crate::limit::*;
                 use $crate::parameter::*;
-                vec![$({
+                let mut rows = Self::table().iter();
+                let mut row = || rows.next().expect("the table has a row for each field, in this order");
+                Ok(Self { $( $field: take(fields, path, row(), $default)?, )+ })
+            }
+
+            /// The fields, in the order of declaration.
+            $visibility fn table() -> &'static [$crate::parameter::Parameter] {
+                use $crate::limit::*;
+                use $crate::parameter::*;
+                static TABLE: std::sync::LazyLock<Vec<Parameter>> = std::sync::LazyLock::new(|| vec![$({
                     let default: Option<$ty> = $default;
-                    let check: Check<$ty> = $check;
-                    Parameter {
-                        name: stringify!($field),
-                        aliases: &[$($($alias),+)?],
-                        kind: <$ty as $crate::value::FromJson>::TYPE,
-                        default: default.map(|value| serde_json::json!(value).to_string()),
-                        limits: limits(&check),
-                        doc: [$($doc.trim()),+].join(" "),
-                    }
-                }),+]
+                    let doc = [$($doc.trim()),+].join(" ");
+                    Parameter::of::<$ty>(stringify!($field), &[$($($alias),+)?], default.as_ref(), $limit, doc)
+                }),+]);
+                &TABLE
             }
         }
     };

@@ -1,36 +1,84 @@
-//! The body of `POST /run`.
+//! The body of `POST /run`, taken apart once: settings, which may be echoed, stored and reported; sources, from which bytes
+//! come; and secrets. Nothing behind the parser reads a request again.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::parameter::{is_http_url, object, parameters, refuse_unknown};
+use crate::bucket::{Bucket, S3Config};
+use crate::limit::{http_url, is_http_url};
+use crate::parameter::{Secrecy, object, parameters, refuse_unknown};
+use crate::secret::revealed;
+use crate::train::{TrainOrigin, parse_job};
 use crate::value::describe;
-use crate::{RequestError, TrainParams, Txt2ImgParams};
+use crate::{RequestError, Secret, SecretUrl, TrainSettings, Txt2ImgParams};
 
 /// Most items in `input.inference`.
 pub const INFERENCE_ITEMS_MAX: usize = 100;
 
 /// A job request that cannot be wrong any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct JobRequest {
+    /// What is to be done.
+    pub settings: Settings,
+    /// From which bytes, and with whose keys.
+    pub sealed: Sealed,
+}
+
+/// What is to be done. Nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
     /// How to train; absent, the base model draws untrained.
-    pub train: Option<TrainParams>,
+    pub train: Option<TrainSettings>,
     /// What to draw afterwards.
     pub inference: Vec<Txt2ImgParams>,
-    /// Where to report the end of the job.
-    pub webhook: Option<String>,
     /// Execution and queueing limits.
     pub policy: Policy,
 }
 
+/// What is stored sealed, and only until the job ends.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Where bytes come from: addresses may be signed.
+    pub sources: Sources,
+    /// Tokens and keys.
+    pub secrets: Secrets,
+}
+
+/// Where the bytes of a job come from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sources {
+    /// The zip of images; a training has one.
+    #[serde(with = "revealed")]
+    pub data_url: Option<SecretUrl>,
+    /// A model repository to start from.
+    pub hf_model: Option<String>,
+    /// A checkpoint to start from; never beside `hf_model`. Without both, the service's own base model.
+    #[serde(with = "revealed")]
+    pub ckpt_link: Option<SecretUrl>,
+}
+
+/// What only the supervisor may know.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Secrets {
+    /// Opens a private model repository.
+    #[serde(with = "revealed")]
+    pub hf_token: Option<Secret>,
+    /// Where to report the end of the job.
+    #[serde(with = "revealed")]
+    pub webhook: Option<Secret>,
+    /// Where to upload the trained model.
+    pub bucket: Option<Bucket>,
+}
+
 parameters! {
     /// `policy`: execution and queueing limits, in milliseconds.
+    #[derive(Serialize, Deserialize)]
     #[allow(non_snake_case, reason = "RunPod's keys")]
     pub struct Policy {
         /// Longest time from pickup to result; null means the server's setting.
-        executionTimeout: Option<i64> = or(None), if_given(range(5_000, 604_800_000));
+        executionTimeout: Option<i64> = or(None), range(5_000, 604_800_000);
         /// Longest life from submission; null means the server's setting.
-        ttl: Option<i64> = or(None), if_given(range(10_000, 604_800_000));
+        ttl: Option<i64> = or(None), range(10_000, 604_800_000);
         /// Accepted for compatibility: runs after the jobs of normal priority.
         lowPriority: bool = or(false), anything();
     }
@@ -42,84 +90,96 @@ impl JobRequest {
     ///
     /// # Errors
     /// One sentence that names the field, the value and the remedy.
-    pub fn parse(body: &Value) -> Result<Self, RequestError> {
-        let body = object(body, "The body", "a JSON object with the key \"input\"")?;
-        let input = body.get("input").ok_or_else(|| RequestError::Missing {
-            path: "input".into(),
-            expected: "an object with \"train\" and \"inference\"".into(),
-        })?;
-        let input = object(input, "input", "an object with \"train\" and \"inference\"")?;
-        refuse_s3(body.get("s3Config"))?;
-        let request = Self {
-            train: optional(&input, "train").map(|v| TrainParams::parse_job(v, "input.train")).transpose()?,
-            inference: parse_inference(optional(&input, "inference"))?,
-            webhook: parse_webhook(optional(&body, "webhook").or(optional(&body, "webhookV2")))?,
-            policy: Policy::parse(optional(&body, "policy").unwrap_or(&Value::Object(Map::new())), "policy")?,
+    pub fn parse(body: Value) -> Result<Self, RequestError> {
+        let request = Self::read(body)?;
+        // Taking the keys and not using them would be worse than saying so.
+        if request.sealed.secrets.bucket.is_some() {
+            return Err(RequestError::Conflict(
+                "s3Config is given, but uploading to your own bucket is not available in this version; leave it out and \
+                 download the model from output.train.checkpoint_url."
+                    .into(),
+            ));
+        }
+        Ok(request)
+    }
+
+    /// [`JobRequest::parse`] without the refusal of what this version cannot do.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn read(body: Value) -> Result<Self, RequestError> {
+        const EXPECTED: &str = "an object with \"train\" and \"inference\"";
+        let mut body = object(body, "The body", "a JSON object with the key \"input\"")?;
+        let input = body
+            .shift_remove("input")
+            .ok_or_else(|| RequestError::Missing { path: "input".into(), expected: EXPECTED.into() })?;
+        let mut input = object(input, "input", EXPECTED)?;
+        let (train, origin) = match given(&mut input, "train") {
+            Some(train) => parse_job(train, "input.train").map(|(settings, origin)| (Some(settings), Some(origin)))?,
+            None => (None, None),
         };
-        let mut rest = input;
-        rest.retain(|key, _| key != "train" && key != "inference");
-        refuse_unknown(&rest, "input", &["train", "inference"])?;
-        if request.train.is_none() && request.inference.is_empty() {
+        let inference = parse_inference(given(&mut input, "inference"))?;
+        input.shift_remove("train");
+        refuse_unknown(&input, "input", &["train", "inference"])?;
+        if train.is_none() && inference.is_empty() {
             return Err(RequestError::Missing {
                 path: "input.train".into(),
                 expected: "an object with at least \"data_url\" (or give \"inference\" to draw with the base model)"
                     .into(),
             });
         }
-        Ok(request)
+        let policy = given(&mut body, "policy").unwrap_or_else(|| Map::new().into());
+        let policy = Policy::parse(policy, "policy")?;
+        let second = given(&mut body, "webhookV2");
+        let webhook = parse_webhook(given(&mut body, "webhook").or(second))?;
+        let bucket = given(&mut body, "s3Config").map(|config| S3Config::parse(config, "s3Config")).transpose()?;
+        let (sources, hf_token) = origin.map(apart).unwrap_or_default();
+        let secrets = Secrets { hf_token, webhook, bucket: bucket.map(Bucket::from) };
+        Ok(Self { settings: Settings { train, inference, policy }, sealed: Sealed { sources, secrets } })
     }
 }
 
-fn optional<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    fields.get(key).filter(|value| !value.is_null())
+fn apart(origin: TrainOrigin) -> (Sources, Option<Secret>) {
+    let TrainOrigin { data_url, hf_model, hf_token, ckpt_link } = origin;
+    (Sources { data_url, hf_model, ckpt_link }, hf_token)
 }
 
-fn parse_inference(value: Option<&Value>) -> Result<Vec<Txt2ImgParams>, RequestError> {
+/// Removes a field; null counts as absent.
+fn given(fields: &mut Map<String, Value>, key: &str) -> Option<Value> {
+    fields.shift_remove(key).filter(|value| !value.is_null())
+}
+
+fn parse_inference(value: Option<Value>) -> Result<Vec<Txt2ImgParams>, RequestError> {
     let wrong = |found| RequestError::Wrong {
         path: "input.inference".into(),
         found,
         expected: format!("a list of at most {INFERENCE_ITEMS_MAX} objects, each with a \"prompt\""),
     };
-    let Some(value) = value else { return Ok(Vec::new()) };
-    let items = value.as_array().ok_or_else(|| wrong(describe(value, false)))?;
+    let items = match value {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(other) => return Err(wrong(describe(&other, Secrecy::Open))),
+    };
     if items.len() > INFERENCE_ITEMS_MAX {
         return Err(wrong(format!("a list of {} objects", items.len())));
     }
-    let parse = |(index, item)| Txt2ImgParams::parse_checked(item, &format!("input.inference[{index}]"));
-    items.iter().enumerate().map(parse).collect()
+    let parse = |(index, item)| Txt2ImgParams::parse_item(item, &format!("input.inference[{index}]"));
+    items.into_iter().enumerate().map(parse).collect()
 }
 
-fn parse_webhook(value: Option<&Value>) -> Result<Option<String>, RequestError> {
-    let Some(value) = value else { return Ok(None) };
-    match value.as_str() {
-        Some("") => Ok(None),
-        Some(url) if is_http_url(url) => Ok(Some(url.into())),
-        _ => Err(RequestError::Wrong {
+fn parse_webhook(value: Option<Value>) -> Result<Option<Secret>, RequestError> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(url)) if url.is_empty() => Ok(None),
+        Some(Value::String(url)) if http_url().admits(&Value::String(url.clone())) => Ok(Some(Secret::new(url))),
+        Some(other) => Err(RequestError::Wrong {
             path: "webhook".into(),
-            found: describe(value, false),
-            expected: "a URL that begins with http:// or https://".into(),
+            // An address that is one may hold a secret anywhere; anything else is a slip and shown.
+            found: match other.as_str() {
+                Some(url) if is_http_url(url) => "a URL that is too long".into(),
+                _ => describe(&other, Secrecy::Query),
+            },
+            expected: http_url().words(),
         }),
     }
-}
-
-/// Uploading to a user's bucket is not there yet; taking the keys and not using them would be worse than saying so.
-fn refuse_s3(value: Option<&Value>) -> Result<(), RequestError> {
-    match value {
-        None | Some(Value::Null) => Ok(()),
-        Some(_) => Err(RequestError::Conflict(
-            "s3Config is given, but uploading to your own bucket is not available in this version; leave it out and \
-             download the model from output.train.checkpoint_url."
-                .into(),
-        )),
-    }
-}
-
-/// The `input` of a request as it may be shown to its owner: tokens are replaced by stars.
-pub fn redact(mut input: Value) -> Value {
-    if let Some(token) = input.pointer_mut("/train/hf_token")
-        && !token.is_null()
-    {
-        *token = "***".into();
-    }
-    input
 }

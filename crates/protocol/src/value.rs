@@ -1,8 +1,11 @@
-//! How a JSON value becomes a Rust one, and the sentence a user reads when it cannot.
+//! The Rust types of request fields, and the sentence a user reads when a value does not fit.
 
+use names::Name;
 use serde_json::Value;
 
-use crate::Secret;
+use crate::limit::Limit;
+use crate::parameter::{Kind, Secrecy};
+use crate::secret::{STARS, Secret, SecretUrl, without_secrets};
 
 /// Why a request was refused. `Display` is one sentence that names the field, the value and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +16,14 @@ pub enum RequestError {
     NotJson {
         /// What the JSON parser said.
         reason: String,
+    },
+    /// The body has more values in it than any request needs.
+    #[error(
+        "The body has more than {max} JSON values; a request of this endpoint needs far fewer, put data behind data_url."
+    )]
+    TooManyValues {
+        /// Most values: numbers, texts, lists, objects and their keys.
+        max: usize,
     },
     /// A required field is absent.
     #[error("{path} is missing; it must be {expected}.")]
@@ -47,18 +58,23 @@ pub enum RequestError {
 
 /// A type that a request field can have.
 pub trait FromJson: Sized {
-    /// The type's name in the tables of the documentation.
-    const TYPE: &'static str;
-    /// True when no message may show the value.
-    const SECRET: bool = false;
-    /// True when [`FromJson::expected`] names every value there is.
-    const CLOSED: bool = false;
+    /// The kind of JSON it reads.
+    const KIND: Kind;
+    /// Whether null is a value of its own.
+    const NULLABLE: bool = false;
+    /// How much of a value may be shown.
+    const SECRECY: Secrecy = Secrecy::Open;
 
-    /// What a user must send, as it continues "must be …".
-    fn expected() -> String;
+    /// What the type itself allows, where the declaration says no more.
+    fn limit() -> Limit {
+        Limit::Anything
+    }
 
-    /// Reads the value; `None` when it does not fit.
-    fn from_json(value: &Value) -> Option<Self>;
+    /// From the form that [`Kind::read`] gives; `None` when it does not fit.
+    fn from_json(value: Value) -> Option<Self>;
+
+    /// As a default stands in the tables.
+    fn to_json(&self) -> Value;
 
     /// What an explicit null stands for; `None` when null is the same as leaving the field out.
     fn null() -> Option<Self> {
@@ -67,132 +83,144 @@ pub trait FromJson: Sized {
 }
 
 impl FromJson for bool {
-    const TYPE: &'static str = "boolean";
+    const KIND: Kind = Kind::Boolean;
 
-    fn expected() -> String {
-        "true or false".into()
-    }
-
-    fn from_json(value: &Value) -> Option<Self> {
+    fn from_json(value: Value) -> Option<Self> {
         value.as_bool()
     }
-}
 
-/// Reads a whole number; `20.0` and `"20"` count as 20, because clients of the original endpoint send both.
-fn whole_number(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            // 2^53: beyond it a float no longer names one whole number.
-            (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    fn to_json(&self) -> Value {
+        (*self).into()
     }
 }
 
 impl FromJson for i64 {
-    const TYPE: &'static str = "integer";
+    const KIND: Kind = Kind::Integer;
 
-    fn expected() -> String {
-        "a whole number".into()
+    fn from_json(value: Value) -> Option<Self> {
+        value.as_i64()
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        whole_number(value)
+    fn to_json(&self) -> Value {
+        (*self).into()
     }
 }
 
 impl FromJson for u32 {
-    const TYPE: &'static str = "integer";
+    const KIND: Kind = Kind::Integer;
 
-    fn expected() -> String {
-        "a whole number, 0 or more".into()
+    fn limit() -> Limit {
+        crate::limit::range(0, u32::MAX)
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        whole_number(value)?.try_into().ok()
+    fn from_json(value: Value) -> Option<Self> {
+        value.as_i64()?.try_into().ok()
+    }
+
+    fn to_json(&self) -> Value {
+        (*self).into()
     }
 }
 
 impl FromJson for f64 {
-    const TYPE: &'static str = "number";
+    const KIND: Kind = Kind::Number;
 
-    fn expected() -> String {
-        "a number".into()
+    fn from_json(value: Value) -> Option<Self> {
+        value.as_f64()
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        let number = match value {
-            Value::Number(number) => number.as_f64()?,
-            Value::String(text) => text.trim().parse().ok()?,
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-        };
-        number.is_finite().then_some(number)
+    fn to_json(&self) -> Value {
+        (*self).into()
     }
 }
 
 impl FromJson for String {
-    const TYPE: &'static str = "string";
+    const KIND: Kind = Kind::Text;
 
-    fn expected() -> String {
-        "a text".into()
+    fn from_json(value: Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        value.as_str().map(Self::from)
+    fn to_json(&self) -> Value {
+        self.as_str().into()
     }
 }
 
 impl FromJson for Secret {
-    const TYPE: &'static str = "string";
-    const SECRET: bool = true;
+    const KIND: Kind = Kind::Text;
+    const SECRECY: Secrecy = Secrecy::Whole;
 
-    fn expected() -> String {
-        "a text".into()
+    fn from_json(value: Value) -> Option<Self> {
+        String::from_json(value).map(Self::new)
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        value.as_str().map(Self::new)
+    fn to_json(&self) -> Value {
+        STARS.into()
+    }
+}
+
+impl FromJson for SecretUrl {
+    const KIND: Kind = Kind::Text;
+    const SECRECY: Secrecy = Secrecy::Query;
+
+    fn limit() -> Limit {
+        crate::limit::http_url()
+    }
+
+    fn from_json(value: Value) -> Option<Self> {
+        String::from_json(value).map(Self::new)
+    }
+
+    fn to_json(&self) -> Value {
+        self.to_string().into()
     }
 }
 
 impl FromJson for Vec<String> {
-    const TYPE: &'static str = "array of strings";
+    const KIND: Kind = Kind::Texts;
 
-    fn expected() -> String {
-        "a list of texts".into()
+    fn from_json(value: Value) -> Option<Self> {
+        match value {
+            Value::Array(items) => items.into_iter().map(String::from_json).collect(),
+            _ => None,
+        }
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        value.as_array()?.iter().map(String::from_json).collect()
+    fn to_json(&self) -> Value {
+        self.as_slice().into()
     }
 }
 
 impl FromJson for Value {
-    const TYPE: &'static str = "any";
+    const KIND: Kind = Kind::Json;
 
-    fn expected() -> String {
-        "any JSON value".into()
+    fn from_json(value: Value) -> Option<Self> {
+        Some(value)
     }
 
-    fn from_json(value: &Value) -> Option<Self> {
-        Some(value.clone())
+    fn to_json(&self) -> Value {
+        self.clone()
     }
 }
 
 impl<T: FromJson> FromJson for Option<T> {
-    const TYPE: &'static str = T::TYPE;
-    const SECRET: bool = T::SECRET;
-    const CLOSED: bool = T::CLOSED;
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+    const SECRECY: Secrecy = T::SECRECY;
 
-    fn expected() -> String {
-        format!("{} or null", T::expected())
+    fn limit() -> Limit {
+        T::limit()
     }
 
-    /// An empty text counts as null where no name is empty, as the web UI reads its names.
-    fn from_json(value: &Value) -> Option<Self> {
-        if T::CLOSED && value == "" { Some(None) } else { T::from_json(value).map(Some) }
+    fn from_json(value: Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::from_json(value).map(Some) }
+    }
+
+    fn to_json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_json)
     }
 
     fn null() -> Option<Self> {
@@ -200,25 +228,61 @@ impl<T: FromJson> FromJson for Option<T> {
     }
 }
 
+/// Makes closed lists of names types of request fields.
+macro_rules! named_fields {
+    ($($name:ty),+) => {$(
+        impl $crate::value::FromJson for $name {
+            const KIND: $crate::parameter::Kind = $crate::parameter::Kind::Text;
+
+            fn limit() -> $crate::limit::Limit {
+                $crate::value::one_of::<$name>()
+            }
+
+            fn from_json(value: serde_json::Value) -> Option<Self> {
+                <$name as names::Name>::find(value.as_str()?.trim())
+            }
+
+            fn to_json(&self) -> serde_json::Value {
+                self.as_str().into()
+            }
+        }
+    )+};
+}
+
+pub(crate) use named_fields;
+
+/// The words of a closed list as a limit.
+pub(crate) fn one_of<N: Name>() -> Limit {
+    Limit::OneOf {
+        words: N::ALL.iter().map(|name| name.as_str()).collect(),
+        aliases: N::ALL.iter().flat_map(|name| name.aliases()).copied().collect(),
+    }
+}
+
 /// Names a value in an error sentence: its kind and, unless it is secret, a shortened text of it. Of lists and objects
 /// only the kind is named, because a token may stand inside.
-pub(crate) fn describe(value: &Value, secret: bool) -> String {
-    /// Longest piece of a user's value that an error repeats, so that a sentence stays a sentence.
-    const SHOWN_CHARS: usize = 60;
-    let shorten = |text: String| {
-        if text.chars().count() > SHOWN_CHARS {
-            text.chars().take(SHOWN_CHARS).chain("…".chars()).collect()
-        } else {
-            text
-        }
-    };
+pub(crate) fn describe(value: &Value, secrecy: Secrecy) -> String {
     match value {
         Value::Null => "null".into(),
-        _ if secret => "a value that is not shown".into(),
+        _ if secrecy == Secrecy::Whole => "a value that is not shown".into(),
         Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("the text \"{}\"", shorten(text.clone())),
+        Value::String(text) if secrecy == Secrecy::Query => {
+            format!("the text \"{}\"", shortened(&without_secrets(text)))
+        }
+        Value::String(text) => format!("the text \"{}\"", shortened(text)),
         Value::Array(_) => "a list".into(),
         Value::Object(_) => "an object".into(),
     }
+}
+
+/// The beginning of a user's text, so that a sentence stays a sentence.
+pub(crate) fn shortened(text: &str) -> String {
+    /// Longest piece of a user's value that an error repeats.
+    const SHOWN_CHARS: usize = 60;
+    let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }

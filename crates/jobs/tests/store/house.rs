@@ -11,6 +11,7 @@ use jobs::{
 };
 use protocol::{Failure, FailureCode, JobId, JobRecord, JobStatus};
 use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -146,6 +147,14 @@ impl House {
 
     pub(crate) async fn counts(&self) -> Counts {
         self.store.counts(ENDPOINT).await.unwrap()
+    }
+
+    /// Changes the database behind the store's back.
+    pub(crate) async fn tamper(&self, statement: &'static str) {
+        let url = format!("sqlite://{}/jobs.db", self.dir.path().display());
+        let mut connection = AnyConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     /// Everything that the store has written to disk: the database, its log and its index.

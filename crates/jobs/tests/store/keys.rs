@@ -60,7 +60,7 @@ async fn a_key_allows_its_scopes_at_its_endpoints() {
     assert_eq!((worker.scopes.clone(), worker.endpoints.clone()), ([Scope::Worker].into(), here));
     assert!(worker.allows(Scope::Worker, ENDPOINT));
     assert!(!worker.allows(Scope::Worker, "another") && !worker.allows(Scope::Read, ENDPOINT));
-    let nowhere = house.store.create_key("nowhere", &Scope::ALL, &Endpoints::Only([].into())).await.unwrap();
+    let nowhere = house.store.create_key("nowhere", Scope::ALL, &Endpoints::Only([].into())).await.unwrap();
     let nowhere = house.store.verify_key(&nowhere).await.unwrap().unwrap();
     assert!(Scope::ALL.iter().all(|scope| !nowhere.allows(*scope, ENDPOINT)));
 }

@@ -157,7 +157,10 @@ async fn a_job_past_its_ttl_is_not_claimed_and_times_out_with_a_reason() {
     let job = house.get(&job).await;
     assert_eq!((job.status, job.done_ms), (JobStatus::TimedOut, Some(START_MS + 10_000)));
     let failure = job.failure.unwrap();
-    assert_eq!((failure.code, failure.sentence.as_str()), (FailureCode::TtlExpired, "the job waited longer than its ttl"));
+    assert_eq!(
+        (failure.code, failure.sentence.as_str()),
+        (FailureCode::TtlExpired, "the job waited longer than its ttl")
+    );
     assert_eq!(house.pass_ms(PERIOD_MS).await.total(), 0);
 }
 

@@ -94,11 +94,12 @@ async fn sealed_values_open_in_their_own_place_only() {
     other.id = id("b");
     other.secrets = Some(json!({"hf_token": "hf_other"}));
     house.store.submit(other, None).await.unwrap();
-    let url = format!("sqlite://{}/jobs.db", house.dir.path().display());
-    let mut connection = AnyConnection::connect(&url).await.unwrap();
-    let swap = "UPDATE job_secrets SET sealed = (SELECT sealed FROM job_secrets WHERE job = 'b' AND purpose = 'secrets')
-                WHERE job = 'a' AND purpose = 'secrets'";
-    sqlx::raw_sql(swap).execute(&mut connection).await.unwrap();
+    house
+        .tamper(
+            "UPDATE job_secrets SET sealed = (SELECT sealed FROM job_secrets WHERE job = 'b' AND purpose = 'secrets')
+             WHERE job = 'a' AND purpose = 'secrets'",
+        )
+        .await;
     // The damaged job is set aside, and the one behind it is claimed.
     assert_eq!(house.claim("w").await.job.id, id("b"));
     let damaged = house.get(&id("a")).await;
@@ -182,9 +183,7 @@ async fn only_the_owner_can_read_the_files() {
 #[tokio::test]
 async fn a_database_error_holds_no_value_of_its_statement() {
     let house = House::new().await;
-    let url = format!("sqlite://{}/jobs.db", house.dir.path().display());
-    let mut connection = AnyConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql("DROP TABLE job_bodies").execute(&mut connection).await.unwrap();
+    house.tamper("DROP TABLE job_bodies").await;
     let mut job = secret_job();
     job.request = json!({"input": "sesame-request"});
     let error = house.store.submit(job, None).await.unwrap_err();

@@ -69,12 +69,13 @@ async fn a_new_life_takes_the_place_of_its_former_ones() {
     let house = House::new().await;
     house.store.report_worker(&presence("a", WorkerState::Running)).await.unwrap();
     house.store.report_worker(&presence("b", WorkerState::Running)).await.unwrap();
-    let new_life = Presence { worker: WorkerIdentity::new("a", 2).unwrap(), ..presence("a", WorkerState::Initializing) };
+    let new_life =
+        Presence { worker: WorkerIdentity::new("a", 2).unwrap(), ..presence("a", WorkerState::Initializing) };
     house.store.report_worker(&new_life).await.unwrap();
     house.store.release_worker(&new_life.worker).await.unwrap();
     let workers = house.store.workers().await.unwrap();
-    assert_eq!(workers.iter().map(|worker| worker.presence.worker.to_string()).collect::<Vec<_>>(), [
-        "a-00000002",
-        "b-00000001"
-    ]);
+    assert_eq!(
+        workers.iter().map(|worker| worker.presence.worker.to_string()).collect::<Vec<_>>(),
+        ["a-00000002", "b-00000001"]
+    );
 }

@@ -1,0 +1,52 @@
+//! A request as its owner may see it again: what is marked secret is gone. What is stored, echoed and sent to webhooks is
+//! this, so the marks of the fields are the one place that decides.
+
+use serde_json::{Map, Value};
+
+use crate::bucket::S3Config;
+use crate::limit::is_http_url;
+use crate::parameter::{Parameter, Secrecy};
+use crate::secret::{STARS, without_secrets};
+use crate::train::train_table;
+
+/// The parts of a request body that this service reads, without their secrets: `input`, `policy`, `s3Config`, and of the
+/// webhook that there is one.
+pub fn shown_request(body: Value) -> Value {
+    let Value::Object(mut body) = body else { return Value::Null };
+    let mut shown = Map::new();
+    if let Some(mut input) = body.shift_remove("input") {
+        if let Some(train) = input.get_mut("train") {
+            hide(train, &train_table());
+        }
+        shown.insert("input".into(), input);
+    }
+    for key in ["policy", "s3Config", "webhook", "webhookV2"] {
+        let Some(mut value) = body.shift_remove(key).filter(|value| !value.is_null()) else { continue };
+        match key {
+            "s3Config" => hide(&mut value, S3Config::table()),
+            "webhook" | "webhookV2" => value = STARS.into(),
+            _ => {}
+        }
+        shown.insert(key.into(), value);
+    }
+    Value::Object(shown)
+}
+
+/// Takes the secrets out of an object with these fields.
+fn hide(object: &mut Value, fields: &[Parameter]) {
+    for field in fields.iter().filter(|field| field.secrecy != Secrecy::Open) {
+        for name in std::iter::once(&field.name).chain(field.aliases) {
+            if let Some(value) = object.get_mut(*name).filter(|value| !value.is_null()) {
+                *value = hidden(value, field.secrecy);
+            }
+        }
+    }
+}
+
+fn hidden(value: &Value, secrecy: Secrecy) -> Value {
+    match (secrecy, value.as_str()) {
+        (Secrecy::Open, _) => value.clone(),
+        (Secrecy::Query, Some(url)) if is_http_url(url) => without_secrets(url).into(),
+        (Secrecy::Query | Secrecy::Whole, _) => STARS.into(),
+    }
+}

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tch::Kind;
+use tch::{Device, Kind};
 
 use crate::error::{EngineError, Result};
+use crate::processor::ProcessorCapability;
 
 /// In which dtype matrix products and convolutions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +19,20 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// What is computed in on `device` with `processor` beside it: what was wished for, else bf16 on a GPU, which has
+    /// tensor cores for it, and f32 on a CPU, which is exact there and needs no special instructions.
+    ///
+    /// # Errors
+    /// When bf16 was wished for on a CPU that would have to emulate it.
+    pub fn choose(wish: Option<Self>, device: Device, processor: ProcessorCapability) -> Result<Self> {
+        let on_cpu = device == Device::Cpu;
+        match wish {
+            Some(Self::Bf16) if on_cpu && !processor.computes_bf16() => Err(EngineError::EmulatedBf16(processor)),
+            Some(precision) => Ok(precision),
+            None => Ok(if on_cpu { Self::Fp32 } else { Self::Bf16 }),
+        }
+    }
+
     /// The dtype of activations.
     #[must_use]
     pub fn kind(self) -> Kind {

@@ -2,12 +2,12 @@
 //!
 //! The scheduler's class and its sampling options are ignored: they choose a sampler, which a request does here.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{check_is, check_size};
 
 /// What the UNet predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PredictionType {
     /// The noise: SD 1.x.
@@ -17,7 +17,7 @@ pub enum PredictionType {
 }
 
 /// The noise schedule's constants.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ScheduleConfig {
     /// Number of noise levels.

@@ -29,7 +29,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         "model": args.model,
         "resolution": args.resolution,
         "batch": args.batch,
-        "device": format!("{:?}", compute.device).to_lowercase(),
+        "device": engine::device_name(compute.device),
+        "processor": engine::processor_capability().to_string(),
         "precision": compute.precision.to_string(),
         "train": train,
         "sample": sample,
@@ -56,6 +57,7 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         base,
         params: &params,
         images_dir: images.path(),
+        scratch_dir: images.path(),
         device: compute.device,
         precision: compute.precision,
     };

@@ -27,9 +27,6 @@ pub enum EngineError {
         /// How many there are.
         count: usize,
     },
-    /// A precision that is none of the known names.
-    #[error("precision {0:?} is unknown; give fp32 or bf16")]
-    UnknownPrecision(String),
     /// bf16 on a CPU without instructions for it.
     #[error(
         "precision bf16 would be about a hundred times slower than fp32 here: this CPU ({0}) has neither AVX-512 bf16 nor \

@@ -27,7 +27,7 @@ fn precisions_are_read_and_written() {
         assert_eq!((precision.kind(), precision.to_string().as_str()), (kind, name));
     }
     let error = "fp16".parse::<Precision>().unwrap_err();
-    assert_eq!(error.to_string(), "precision \"fp16\" is unknown; give fp32 or bf16");
+    assert_eq!(error.to_string(), "\"fp16\" is no precision; known are fp32, bf16");
 }
 
 #[test]

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_is, check_size};
 
-/// What the UNet predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PredictionType {
-    /// The noise: SD 1.x.
-    Epsilon,
-    /// √ᾱ·noise − √(1−ᾱ)·latents: SD 2.x at 768.
-    VPrediction,
+names::names! {
+    /// What the UNet predicts.
+    pub enum PredictionType: "supported prediction_type" {
+        /// The noise: SD 1.x.
+        Epsilon = "epsilon",
+        /// √ᾱ·noise − √(1−ᾱ)·latents: SD 2.x at 768.
+        VPrediction = "v_prediction",
+    }
 }
 
 /// The noise schedule's constants.

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_count, check_eps, check_size};
 
-/// The activation of feed-forward layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// x · sigmoid(1.702 x): SD 1.x.
-    QuickGelu,
-    /// The exact GELU: SD 2.x.
-    Gelu,
+names::names! {
+    /// The activation of feed-forward layers.
+    pub enum Activation: "supported hidden_act" {
+        /// x · sigmoid(1.702 x): SD 1.x.
+        QuickGelu = "quick_gelu",
+        /// The exact GELU: SD 2.x.
+        Gelu = "gelu",
+    }
 }
 
 /// Sizes of CLIP's text model.

@@ -4,7 +4,6 @@
 //! base model or an [`Overlay`](super::Overlay) of trained networks over one. Tensors are read, halved, written and
 //! dropped one at a time, so the memory needed is that of the largest tensor, whatever the model's size.
 
-mod atomic_file;
 mod ckpt;
 mod pickle_writer;
 mod safetensors;
@@ -12,6 +11,7 @@ mod safetensors;
 use std::io::Write;
 use std::path::Path;
 
+use durable::Access;
 use engine::tch::{Kind, Tensor};
 
 use super::key_map::{KeyMap, POSITION_IDS, is_vae_attention_weight};
@@ -54,10 +54,12 @@ pub fn export(path: &Path, config: &ModelConfig, source: &dyn WeightSource) -> R
     let format = Format::of(path)?;
     let config_text = embedded_config::write(config).map_err(|reason| format_error(path, reason))?;
     let table = Table { entries: entries(path, config)?, config: config_text };
-    atomic_file::write(path, |file| match format {
-        Format::Safetensors => safetensors::write(path, file, &table, source),
-        Format::Ckpt => ckpt::write(path, file, &table, source),
-    })
+    let mut part = durable::part_beside(path, Access::Usual).map_err(|error| io_error(path, error))?;
+    match format {
+        Format::Safetensors => safetensors::write(path, part.as_file_mut(), &table, source)?,
+        Format::Ckpt => ckpt::write(path, part.as_file_mut(), &table, source)?,
+    }
+    durable::keep(part, path).map_err(|error| io_error(path, error))
 }
 
 /// What a file will hold.

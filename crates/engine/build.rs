@@ -1,5 +1,6 @@
 //! Compiles the small C++ extension against the headers of the libtorch that torch-sys linked.
 
+#[path = "build/headers.rs"]
 mod headers;
 
 use std::env;
@@ -14,10 +15,7 @@ fn main() {
     let lib = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from);
     let lib = lib.expect("torch-sys tells where libtorch's libraries are");
     let include = lib.parent().expect("libtorch's libraries lie in a folder of libtorch").join("include");
-    if let Err(sentence) = headers::check(&include) {
-        eprintln!("{sentence}");
-        std::process::exit(1);
-    }
+    headers::check(&include).unwrap_or_else(|sentence| panic!("{sentence}"));
     let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
     cc::Build::new()
         .cpp(true)

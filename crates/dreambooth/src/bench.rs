@@ -155,5 +155,7 @@ fn table(figures: &Value) -> String {
             number(&format!("/{part}/memory/peak_rss_bytes")) / 1e9,
         )
     };
-    [row("train", "train"), row("sample", "sample")].join("\n")
+    let text = |name: &str| figures[name].as_str().unwrap_or_default().to_owned();
+    let machine = format!("{} in {}, beside a CPU with {}", text("device"), text("precision"), text("processor"));
+    [machine, row("train", "train"), row("sample", "sample")].join("\n")
 }

@@ -51,6 +51,38 @@ fn an_export_opens_with_the_whole_configuration_of_its_base() {
     }
 }
 
+/// The miniature's sizes with settings of its own, and weights from a seed.
+fn unusual_miniature(folder: &Path) -> BaseModel {
+    let mut config = serde_json::to_value(ModelConfig::mini()).unwrap();
+    config["unet"]["attention_head_dim"] = json!(4);
+    config["unet"]["norm_num_groups"] = json!(16);
+    config["vae"]["scaling_factor"] = json!(0.5);
+    config["scheduler"]["prediction_type"] = json!("v_prediction");
+    config["scheduler"]["beta_schedule"] = json!("linear");
+    let files = ["text_encoder/config.json", "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"];
+    for file in files {
+        let (part, _) = file.split_once('/').unwrap();
+        fs::create_dir(folder.join(part)).unwrap();
+        fs::write(folder.join(file), config[part].to_string()).unwrap();
+    }
+    BaseModel::open(&format!("random:{}@1", folder.display()).parse().unwrap()).unwrap()
+}
+
+/// The shapes alone would do for an answer here, and for a wrong one.
+#[test]
+fn what_no_shape_shows_is_not_guessed_where_the_file_says_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = unusual_miniature(folder.path());
+    for name in ["model.safetensors", "model.ckpt"] {
+        let path = folder.path().join(name);
+        base.export(&path).unwrap();
+        let opened = open(path).unwrap();
+        assert_eq!(opened.config(), base.config(), "{name}");
+        assert_eq!(opened.schedule().sigmas(), base.schedule().sigmas(), "{name}");
+        assert_eq!(opened.schedule().prediction_type(), PredictionType::VPrediction, "{name}");
+    }
+}
+
 #[test]
 fn the_entry_is_the_four_files_of_the_folder_under_a_documented_name() {
     let folder = changed_tiny(&unusual());

@@ -107,7 +107,8 @@ fn what_the_networks_cannot_compute_is_refused_with_its_key() {
         (unet, "block_out_channels", json!([])),
         (unet, "layers_per_block", json!(1_000_000_000)),
         (unet, "norm_eps", json!(0)),
-        (unet, "freq_shift", json!(2)),
+        (unet, "freq_shift", json!(4)),
+        (unet, "freq_shift", json!(-1)),
         (unet, "in_channels", json!(9)),
         (unet, "cross_attention_dim", json!(768)),
         ("vae/config.json", "shift_factor", json!(0.1)),
@@ -132,6 +133,21 @@ fn unknown_keys_and_stable_diffusion_2_s_choices_are_accepted() {
     changed("unet/config.json", "attention_head_dim", &json!([1, 2, 4, 8])).unwrap();
     changed("text_encoder/config.json", "hidden_act", &json!("gelu")).unwrap();
     changed("scheduler/scheduler_config.json", "prediction_type", &json!("v_prediction")).unwrap();
+}
+
+#[test]
+fn a_vae_that_makes_other_latents_is_refused_before_pictures_have_the_wrong_size() {
+    let (vae, down) = ("vae/config.json", json!(["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"]));
+    let up = json!(["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]);
+    let changes =
+        [(vae, "block_out_channels", json!([8, 12, 16])), (vae, "down_block_types", down), (vae, "up_block_types", up)];
+    let sentence = configuration(&changes).unwrap_err();
+    assert!(sentence.contains("the number of pixels that the VAE makes one latent is 4; only 8"), "{sentence}");
+    let unet = "unet/config.json";
+    let changes =
+        [(vae, "latent_channels", json!(16)), (unet, "in_channels", json!(16)), (unet, "out_channels", json!(16))];
+    let sentence = configuration(&changes).unwrap_err();
+    assert!(sentence.contains("latent_channels is 16; only 4 is supported"), "{sentence}");
 }
 
 /// What `stabilityai/stable-diffusion-2-1` says of its text encoder and of the width of its UNet's context.

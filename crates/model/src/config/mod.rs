@@ -102,7 +102,13 @@ impl ModelConfig {
                 self.unet.in_channels, self.unet.out_channels, self.vae.latent_channels
             ));
         }
-        Ok(())
+        // Sizes of pictures and the noise they begin with are counted in these.
+        check_is("latent_channels", &self.vae.latent_channels, &LATENT_CHANNELS)?;
+        check_is(
+            "the number of pixels that the VAE makes one latent",
+            &self.vae.pixels_per_latent(),
+            &PIXELS_PER_LATENT,
+        )
     }
 }
 
@@ -133,6 +139,12 @@ fn read<T: DeserializeOwned>(path: &Path, check: fn(&T) -> std::result::Result<(
     check(&config).map_err(refuse)?;
     Ok(config)
 }
+
+/// Channels of latents, in every Stable Diffusion 1.x.
+const LATENT_CHANNELS: i64 = 4;
+
+/// Pixels of a side that one latent covers, likewise.
+const PIXELS_PER_LATENT: i64 = 8;
 
 /// The largest size any key may have: far above every published model, far below what overflows a tensor's size.
 const MAX_SIZE: i64 = 1 << 20;

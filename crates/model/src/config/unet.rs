@@ -210,8 +210,10 @@ impl UNetConfig {
         check_block_types("down_block_types", &self.down_block_types, &[CROSS_DOWN, DOWN], &self.block_out_channels)?;
         check_block_types("up_block_types", &self.up_block_types, &[CROSS_UP, UP], &self.block_out_channels)?;
         check_eps("norm_eps", self.norm_eps)?;
-        if !(0.0..=1.0).contains(&self.freq_shift) {
-            return Err(format!("freq_shift is {}; it must be from 0 to 1", self.freq_shift));
+        // The exponents of the frequencies are divided by their number less this.
+        let frequencies = self.block_out_channels.first().map_or(0, |channels| channels / 2);
+        if !(self.freq_shift >= 0.0 && self.freq_shift < frequencies as f64) {
+            return Err(format!("freq_shift is {}; it must be at least 0 and below {frequencies}", self.freq_shift));
         }
         self.check_heads()?;
         self.fixed.check()

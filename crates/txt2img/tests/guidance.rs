@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use engine::tch::{Device, Kind, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
 use model::{BaseModel, ModelReference};
 use protocol::SamplerName;
 use txt2img::denoiser::GuidedUNet;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use engine::tch::{Device, Kind, Tensor};
 use model::{Loader, ModelConfig, ModelError, Part, TextEncoder, UNet, UNetConfig, Vae, WeightSource};
+use serde_json::Value;
 
 /// A file or folder of `tests/goldens`; `tools/goldens/README.md` says how they were recorded.
 pub(crate) fn golden(name: &str) -> PathBuf {
@@ -71,6 +72,25 @@ impl WeightSource for Zeros {
     fn tensor(&self, _part: Part, _name: &str, shape: &[i64]) -> Result<Tensor, ModelError> {
         Ok(Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(shape, false))
     }
+}
+
+/// The tiny folder, in which single keys of single files have other values.
+pub(crate) fn changed_tiny(changes: &[(&str, &str, Value)]) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for part in ["text_encoder", "unet", "vae", "scheduler"] {
+        fs::create_dir(copy.path().join(part)).unwrap();
+        for entry in fs::read_dir(golden("tiny").join(part)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), copy.path().join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    for (file, key, value) in changes {
+        let path = copy.path().join(file);
+        let mut config: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        config[*key] = value.clone();
+        fs::write(path, config.to_string()).unwrap();
+    }
+    copy
 }
 
 pub(crate) fn tiny_config() -> ModelConfig {

@@ -18,7 +18,7 @@ pub mod grad_norm;
 pub mod memory;
 pub mod precision;
 
-pub use adamw::{AdamW, AdamWSettings};
+pub use adamw::{AdamW, AdamWSettings, Moments};
 pub use device::{DeviceChoice, open_device};
 pub use error::EngineError;
 pub use generator::{Generator, Mt19937, Philox};

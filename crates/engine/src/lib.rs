@@ -21,7 +21,7 @@ pub mod memory;
 pub mod precision;
 pub mod processor;
 
-pub use adamw::{AdamW, AdamWSettings};
+pub use adamw::{AdamW, AdamWSettings, Moments};
 pub use device::{DeviceChoice, device_name, open_device};
 pub use error::EngineError;
 pub use generator::{Generator, Mt19937, Philox};

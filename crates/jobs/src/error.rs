@@ -82,9 +82,9 @@ pub enum StoreError {
     /// A key of this name exists.
     #[error("a key named \"{0}\" exists already; choose another name or revoke that key first")]
     KeyExists(String),
-    /// The operating system gave no randomness.
-    #[error("the operating system gives no random bytes ({0})")]
-    Randomness(String),
+    /// A secret could not be sealed, and so was not stored.
+    #[error("a secret cannot be sealed ({0})")]
+    Unsealed(String),
 }
 
 /// What the database said, as far as it holds no value of any statement: a value may be a secret or a person's own.

@@ -101,7 +101,7 @@ impl MasterKey {
         let payload = Payload { msg: plain, aad: place };
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
         // The cipher's one error is a text beyond 256 GiB.
-        let sealed = sealed.map_err(|_| StoreError::Randomness("the value is too long to seal".into()))?;
+        let sealed = sealed.map_err(|_| StoreError::Unsealed("it is too long".into()))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
@@ -141,7 +141,8 @@ fn place(job: &JobId, purpose: Purpose) -> Vec<u8> {
 
 fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|error| StoreError::Randomness(error.to_string()))?;
+    let refused = |error| StoreError::Unsealed(format!("the operating system gives no random bytes: {error}"));
+    OsRng.try_fill_bytes(&mut bytes).map_err(refused)?;
     Ok(bytes)
 }
 

@@ -95,7 +95,7 @@ async fn a_minute_in_which_the_store_is_silent_ends_no_lease() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_between_the_look_and_the_end_saves_the_lease() {
+async fn a_beat_between_any_two_looks_keeps_the_lease() {
     let house = House::new().await;
     house.submit("a").await;
     let claim = house.claim("w").await;

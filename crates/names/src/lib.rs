@@ -29,7 +29,9 @@ pub trait Name: Copy + PartialEq + std::fmt::Debug + 'static {
     /// The name that `text` spells, upper and lower case alike.
     fn find(text: &str) -> Option<Self> {
         let spelt = |name: &&Self| {
-            std::iter::once(name.as_str()).chain(name.aliases().iter().copied()).any(|word| word.eq_ignore_ascii_case(text))
+            std::iter::once(name.as_str())
+                .chain(name.aliases().iter().copied())
+                .any(|word| word.eq_ignore_ascii_case(text))
         };
         Self::ALL.iter().find(spelt).copied()
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use durable::Access;
 use protocol::JobId;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -68,7 +69,8 @@ impl MasterKey {
         let failed = |source| StoreError::File { path: path.into(), source };
         match read_key(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                create_key_file(path, &random_bytes::<KEY_BYTES>()?).map_err(failed)?;
+                let key = random_bytes::<KEY_BYTES>()?;
+                durable::write_new(path, Access::Private, |file| file.write_all(&key)).map_err(failed)?;
                 let found = read_key(path).map_err(failed)?;
                 Self::from_file(path, &found)
             }
@@ -153,18 +155,4 @@ fn read_key(path: &Path) -> std::io::Result<Vec<u8>> {
     // One byte more than a key tells a longer file; nobody reads a whole disk by mistake.
     file.take(KEY_BYTES as u64 + 1).read_to_end(&mut found)?;
     Ok(found)
-}
-
-/// Puts a whole, synced file in place, unless there is one by now.
-fn create_key_file(path: &Path, key: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Temporary files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(key)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(error) if error.error.kind() != ErrorKind::AlreadyExists => return Err(error.error),
-        _ => {}
-    }
-    std::fs::File::open(folder)?.sync_all()
 }

@@ -1,12 +1,15 @@
 //! How many jobs and workers there are in each state.
 
+use protocol::JobStatus;
 use sqlx::Row;
 
 use crate::error::Result;
 use crate::store::JobStore;
+use crate::submit::Lane;
 use crate::workers::{WORKER_FORGOTTEN_MS, WORKER_SEEN_MS};
+use crate::write::{DELIVERIES, RETRIED};
 
-/// The numbers behind `/health`. Jobs count as long as the store keeps them, over restarts.
+/// The numbers behind `/health`. Ended jobs count for ever, also when they are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Jobs with a result.
@@ -21,7 +24,7 @@ pub struct Counts {
     pub cancelled: i64,
     /// Jobs that waited longer than their ttl.
     pub timed_out: i64,
-    /// Attempts beyond the first, over all jobs.
+    /// Attempts that were lost and tried again, over all jobs.
     pub retried: i64,
     /// How long the oldest waiting job has waited; 0 when none waits.
     pub oldest_queued_ms: i64,
@@ -38,50 +41,59 @@ pub struct Counts {
 }
 
 impl JobStore {
-    /// Counts jobs and workers.
+    /// Counts the endpoint's jobs and workers. Jobs are not looked at: their numbers are kept with every change.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn counts(&self) -> Result<Counts> {
+    pub async fn counts(&self, endpoint: &str) -> Result<Counts> {
         let mut counts = Counts::default();
-        // SUM over BIGINT is NUMERIC in PostgreSQL, which the driver cannot carry.
-        let jobs = self.sql(
-            "SELECT status, COUNT(*) AS jobs,
-                 CAST(SUM(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END) AS BIGINT) AS retried,
-                 {now} - MIN(created_ms) AS oldest_ms
-             FROM jobs GROUP BY status",
-        );
-        for row in sqlx::query(jobs).bind(self.manual_now()).fetch_all(&self.pool).await? {
-            let number: i64 = row.try_get("jobs")?;
-            counts.retried += row.try_get::<i64, _>("retried")?;
-            match row.try_get("status")? {
-                "COMPLETED" => counts.completed = number,
-                "FAILED" => counts.failed = number,
-                "IN_PROGRESS" => counts.in_progress = number,
-                "IN_QUEUE" => {
-                    counts.in_queue = number;
-                    counts.oldest_queued_ms = row.try_get::<i64, _>("oldest_ms")?.max(0);
-                }
-                "CANCELLED" => counts.cancelled = number,
-                _ => counts.timed_out = number,
+        let counters = sqlx::query("SELECT name, value FROM counters WHERE endpoint = $1").bind(endpoint);
+        for row in counters.fetch_all(&self.pool).await? {
+            let value: i64 = row.try_get("value")?;
+            let name: &str = row.try_get("name")?;
+            match name.parse() {
+                Ok(JobStatus::Completed) => counts.completed = value,
+                Ok(JobStatus::Failed) => counts.failed = value,
+                Ok(JobStatus::InProgress) => counts.in_progress = value,
+                Ok(JobStatus::InQueue) => counts.in_queue = value,
+                Ok(JobStatus::Cancelled) => counts.cancelled = value,
+                Ok(JobStatus::TimedOut) => counts.timed_out = value,
+                Err(_) if name == RETRIED => counts.retried = value,
+                Err(_) if name == DELIVERIES => counts.deliveries = value,
+                Err(_) => {}
             }
         }
-        counts.deliveries = sqlx::query_scalar("SELECT COUNT(*) FROM outbox").fetch_one(&self.pool).await?;
-        self.count_workers(&mut counts).await?;
+        counts.oldest_queued_ms = self.oldest_queued_ms(endpoint).await?;
+        self.count_workers(endpoint, &mut counts).await?;
         Ok(counts)
     }
 
-    async fn count_workers(&self, counts: &mut Counts) -> Result<()> {
+    /// Within a lane, the order of the queue is the order of age.
+    async fn oldest_queued_ms(&self, endpoint: &str) -> Result<i64> {
+        let mut oldest = 0;
+        for lane in Lane::ALL {
+            let age = self.sql(
+                "SELECT {now} - created_ms FROM jobs WHERE endpoint = $2 AND status = 'IN_QUEUE' AND lane = $3
+                 ORDER BY sequence LIMIT 1",
+            );
+            let age = sqlx::query_scalar(age).bind(self.manual_now()).bind(endpoint).bind(lane.number());
+            oldest = oldest.max(age.fetch_optional(&self.pool).await?.unwrap_or(0));
+        }
+        Ok(oldest)
+    }
+
+    async fn count_workers(&self, endpoint: &str, counts: &mut Counts) -> Result<()> {
         let workers = self.sql(
             "SELECT state, COUNT(*) AS workers FROM (
                  SELECT CASE WHEN seen_ms > {now} - $2 THEN state ELSE 'unhealthy' END AS state
-                 FROM workers WHERE seen_ms > {now} - $3) AS seen
+                 FROM workers WHERE seen_ms > {now} - $3 AND endpoint = $4) AS seen
              GROUP BY state",
         );
         let rows = sqlx::query(workers)
             .bind(self.manual_now())
             .bind(WORKER_SEEN_MS)
             .bind(WORKER_FORGOTTEN_MS)
+            .bind(endpoint)
             .fetch_all(&self.pool)
             .await?;
         for row in rows {

@@ -1,8 +1,9 @@
 //! Everything in which databases differ. The statements of this crate are templates with the tokens below; everything
-//! else in them (`$1` binds, `RETURNING`, `ON CONFLICT`, partial indexes) reads the same on SQLite and PostgreSQL.
+//! else in them (`$1` binds, `RETURNING`, `ON CONFLICT`, `AS MATERIALIZED`, partial indexes) reads the same on SQLite and
+//! PostgreSQL.
 //!
 //! Columns are TEXT, BIGINT and BYTEA only, and no float is ever bound: that is what sqlx's `Any` driver carries
-//! faithfully to both.
+//! faithfully to both. A sum is cast back to BIGINT, because PostgreSQL makes it NUMERIC.
 
 /// The database's own spelling of each token.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +13,8 @@ pub(crate) struct Dialect {
     now: &'static str,
     /// `{identity}`: the type of a primary key that counts up by itself.
     identity: &'static str,
+    /// `{bytes}`: the type of a column of bytes.
+    bytes: &'static str,
     /// `{for_update}`: after a SELECT whose rows this transaction is about to change.
     for_update: &'static str,
     /// `{skip_locked}`: the same, passing over rows that another transaction holds.
@@ -27,6 +30,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
     now: "COALESCE(CAST($1 AS BIGINT), CAST(unixepoch('subsec') * 1000 AS BIGINT))",
     // AUTOINCREMENT: a number is not given twice even when its row is gone, so an old delivery's id names nothing new.
     identity: "INTEGER PRIMARY KEY AUTOINCREMENT",
+    bytes: "BLOB",
     // There is one writer at a time, and BEGIN IMMEDIATE makes this transaction the one.
     for_update: "",
     skip_locked: "",
@@ -38,7 +42,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
         // NORMAL may lose the last commits at a power cut; an acknowledged job must not be lost.
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
-        // Wiped secrets are overwritten with zeros, not only unlinked.
+        // What is deleted is overwritten with zeros, not only unlinked.
         "PRAGMA secure_delete = ON",
     ],
 };
@@ -49,6 +53,7 @@ impl Dialect {
         template
             .replace("{now}", self.now)
             .replace("{identity}", self.identity)
+            .replace("{bytes}", self.bytes)
             .replace("{for_update}", self.for_update)
             .replace("{skip_locked}", self.skip_locked)
     }

@@ -1,11 +1,14 @@
-//! What running jobs report: a ring of events per job, numbered from 1, and the newest one as the job's progress.
+//! What running jobs report: a ring of events per job, numbered from 1, and the newest one as the job's progress; and the
+//! output as far as there is one.
 
-use protocol::{JobEvent, JobId, JobStatus};
+use protocol::{JobId, JobStatus};
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::{AnyConnection, Row};
 
 use crate::error::Result;
+use crate::json::{from_json, parsed, to_json};
 use crate::lease::{Lease, LeaseState};
-use crate::record::{from_json, parsed, to_json};
 use crate::store::JobStore;
 
 /// Events kept of a job; older ones are dropped. At one a second, the last quarter of an hour: enough for a reader that
@@ -18,28 +21,46 @@ pub struct TakenEvents {
     /// The job's state at the moment of taking.
     pub status: JobStatus,
     /// Events that nobody had taken, oldest first.
-    pub events: Vec<JobEvent>,
+    pub events: Vec<Value>,
 }
 
 impl JobStore {
     /// Records what the attempt under `lease` reports. The caller keeps it to about one a second per job.
     ///
     /// # Errors
-    /// When the database fails; the event is then not recorded.
-    pub async fn record_event(&self, lease: &Lease, event: &JobEvent) -> Result<LeaseState> {
-        let mut tx = self.begin().await?;
-        if let Err(lost) = self.lock_leased(&mut tx, lease).await? {
+    /// When the database fails; the event is then not recorded, and the attempt goes on.
+    pub async fn record_event(&self, lease: &Lease, event: &Value) -> Result<LeaseState> {
+        let mut write = self.begin().await?;
+        if let Err(lost) = self.lock_leased(&mut write.tx, lease).await? {
             return Ok(LeaseState::Lost(lost));
         }
-        let body = self.append_event(&mut tx, &lease.job, event).await?;
-        sqlx::query("UPDATE jobs SET progress = $1 WHERE id = $2 AND lease = $3 AND status = 'IN_PROGRESS'")
+        let body = self.append_event(&mut write.tx, &lease.job, event).await?;
+        sqlx::query("UPDATE job_bodies SET progress = $1 WHERE job = $2")
             .bind(body)
             .bind(lease.job.as_str())
-            .bind(lease.number)
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await?;
-        tx.commit().await?;
-        self.announce_change();
+        write.commit().await?;
+        Ok(LeaseState::Held)
+    }
+
+    /// Records the output as far as the attempt under `lease` has one, in place of what was recorded before. It stands
+    /// beside the failure if the attempt's job fails, and goes with the attempt if that is lost.
+    ///
+    /// # Errors
+    /// When the database fails; the output is then not recorded, and the attempt goes on.
+    pub async fn record_output(&self, lease: &Lease, output: &Value) -> Result<LeaseState> {
+        let output = to_json("output", output)?;
+        let mut write = self.begin().await?;
+        if let Err(lost) = self.lock_leased(&mut write.tx, lease).await? {
+            return Ok(LeaseState::Lost(lost));
+        }
+        sqlx::query("UPDATE job_bodies SET output = $1 WHERE job = $2")
+            .bind(output)
+            .bind(lease.job.as_str())
+            .execute(&mut *write.tx)
+            .await?;
+        write.commit().await?;
         Ok(LeaseState::Held)
     }
 
@@ -47,7 +68,7 @@ impl JobStore {
     ///
     /// # Errors
     /// When the database fails or a stored event cannot be read.
-    pub async fn events(&self, id: &JobId, after_seq: i64) -> Result<Vec<(i64, JobEvent)>> {
+    pub async fn events(&self, id: &JobId, after_seq: i64) -> Result<Vec<(i64, Value)>> {
         let mut connection = self.pool.acquire().await?;
         self.events_after(&mut connection, id, after_seq).await
     }
@@ -63,18 +84,18 @@ impl JobStore {
         if count == taken {
             return Ok(Some(TakenEvents { status, events: Vec::new() }));
         }
-        let mut tx = self.begin().await?;
-        let Some(job) = self.lock_job(&mut tx, id).await? else { return Ok(None) };
+        let mut write = self.begin().await?;
+        let Some(job) = self.lock_job(&mut write.tx, id).await? else { return Ok(None) };
         let taken: i64 = sqlx::query_scalar("SELECT events_taken FROM jobs WHERE id = $1")
             .bind(id.as_str())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut *write.tx)
             .await?;
-        let events = self.events_after(&mut tx, id, taken).await?;
+        let events = self.events_after(&mut write.tx, id, taken).await?;
         sqlx::query("UPDATE jobs SET events_taken = event_count WHERE id = $1")
             .bind(id.as_str())
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await?;
-        tx.commit().await?;
+        write.commit().await?;
         Ok(Some(TakenEvents { status: job.status, events: events.into_iter().map(|(_, event)| event).collect() }))
     }
 
@@ -89,7 +110,7 @@ impl JobStore {
         connection: &mut AnyConnection,
         id: &JobId,
         after_seq: i64,
-    ) -> Result<Vec<(i64, JobEvent)>> {
+    ) -> Result<Vec<(i64, Value)>> {
         let select = sqlx::query("SELECT seq, body FROM events WHERE job = $1 AND seq > $2 ORDER BY seq");
         let rows = select.bind(id.as_str()).bind(after_seq).fetch_all(connection).await?;
         let read =
@@ -98,7 +119,12 @@ impl JobStore {
     }
 
     /// Appends an event to the ring of a job whose row this transaction holds, and gives its JSON.
-    pub(crate) async fn append_event(&self, tx: &mut AnyConnection, id: &JobId, event: &JobEvent) -> Result<String> {
+    pub(crate) async fn append_event(
+        &self,
+        tx: &mut AnyConnection,
+        id: &JobId,
+        event: &impl Serialize,
+    ) -> Result<String> {
         let body = to_json("event", event)?;
         // The ring's number is kept on the job's row: the row's lock keeps two writers from taking the same one.
         let seq: i64 =

@@ -1,10 +1,9 @@
-//! The right to work on a job, and how it is kept, given back and lost.
+//! The right to work on a job, and how it is kept.
 
 use protocol::{JobId, JobStatus};
 
 use crate::error::Result;
 use crate::store::JobStore;
-use crate::transition::{LOCK_COLUMNS, LockedJob};
 
 /// The right to work on a job, from one [`JobStore::claim`]. Its number grows with every claim of the job, so a write
 /// under an older one is recognised and changes nothing.
@@ -38,7 +37,8 @@ impl LeaseState {
 pub enum LeaseLost {
     /// The job was cancelled by its owner.
     Cancelled,
-    /// The lease ended without a heartbeat; the job waits for, or is with, another worker, or one has ended it.
+    /// The lease stayed without a heartbeat, or was given back; the job waits for, or is with, another worker, or one has
+    /// ended it.
     Expired,
     /// This attempt has ended: the worker ended it before (the answer was lost on its way), or its time was up (then
     /// the state is `FAILED`).
@@ -48,87 +48,20 @@ pub enum LeaseLost {
 }
 
 impl JobStore {
-    /// Prolongs the lease to `lease_ms` from now.
+    /// Says that the attempt is alive. To be called several times within the reaper's lease time; when is of no matter to
+    /// any clock, for what counts is that the number of beats has changed between two looks of the reaper.
     ///
     /// # Errors
-    /// When the database fails; the lease then runs on as it was.
-    pub async fn heartbeat(&self, lease: &Lease, lease_ms: i64) -> Result<LeaseState> {
-        let update = self
-            .sql("UPDATE jobs SET lease_until_ms = {now} + $2 WHERE id = $3 AND lease = $4 AND status = 'IN_PROGRESS'");
-        let done = sqlx::query(update)
-            .bind(self.manual_now())
-            .bind(lease_ms)
-            .bind(lease.job.as_str())
-            .bind(lease.number)
-            .execute(&self.pool)
-            .await?;
+    /// When the database fails. The lease is not lost by that: a reaper sees as little of the database meanwhile.
+    pub async fn heartbeat(&self, lease: &Lease) -> Result<LeaseState> {
+        let update = "UPDATE jobs SET beats = beats + 1 WHERE id = $1 AND lease = $2 AND status = 'IN_PROGRESS'";
+        let done = sqlx::query(update).bind(lease.job.as_str()).bind(lease.number).execute(&self.pool).await?;
         if done.rows_affected() > 0 {
             return Ok(LeaseState::Held);
         }
-        let mut tx = self.begin().await?;
+        let mut connection = self.pool.acquire().await?;
         // Between the two looks nothing can have given this number back: a lost lease stays lost.
-        let lost = self.lock_leased(&mut tx, lease).await?.err().unwrap_or(LeaseLost::Expired);
+        let lost = self.lock_leased(&mut connection, lease).await?.err().unwrap_or(LeaseLost::Expired);
         Ok(LeaseState::Lost(lost))
-    }
-
-    /// The attempt is lost for a reason that the worker knows (its child died): the job goes back to the queue's front,
-    /// or is `FAILED` when its attempts are used up. `reason` is one sentence for the job's owner.
-    ///
-    /// # Errors
-    /// When the database fails; the lease then runs out by itself.
-    pub async fn release(&self, lease: &Lease, reason: &str) -> Result<LeaseState> {
-        let mut tx = self.begin().await?;
-        let job = match self.lock_leased(&mut tx, lease).await? {
-            Ok(job) => job,
-            Err(lost) => return Ok(LeaseState::Lost(lost)),
-        };
-        self.lose_attempt(&mut tx, &job, reason, Some(reason)).await?;
-        tx.commit().await?;
-        self.announce_change();
-        Ok(LeaseState::Held)
-    }
-
-    /// The worker stops in good order: the job goes back to the queue's front and the attempt does not count.
-    ///
-    /// # Errors
-    /// When the database fails; the lease then runs out by itself.
-    pub async fn hand_back(&self, lease: &Lease) -> Result<LeaseState> {
-        let mut tx = self.begin().await?;
-        if let Err(lost) = self.lock_leased(&mut tx, lease).await? {
-            return Ok(LeaseState::Lost(lost));
-        }
-        sqlx::query(
-            "UPDATE jobs SET status = 'IN_QUEUE', attempts = attempts - 1, progress = NULL,
-                 started_ms = CASE WHEN attempts > 1 THEN started_ms END, lease_until_ms = NULL,
-                 execution_deadline_ms = NULL
-             WHERE id = $1 AND lease = $2 AND status = 'IN_PROGRESS'",
-        )
-        .bind(lease.job.as_str())
-        .bind(lease.number)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        self.announce_change();
-        Ok(LeaseState::Held)
-    }
-
-    /// Loses every lease of `worker` at once: for the start of a worker whose former life left some behind. Gives the
-    /// number of jobs concerned.
-    ///
-    /// # Errors
-    /// When the database fails; the leases then run out by themselves.
-    pub async fn release_worker(&self, worker: &str) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let select = format!(
-            "SELECT {LOCK_COLUMNS} FROM jobs WHERE status = 'IN_PROGRESS' AND worker = $1 ORDER BY sequence {{for_update}}"
-        );
-        let rows = sqlx::query(self.sql(&select)).bind(worker).fetch_all(&mut *tx).await?;
-        for row in &rows {
-            let message = format!("worker {worker} was restarted");
-            self.lose_attempt(&mut tx, &LockedJob::read(row)?, &message, None).await?;
-        }
-        tx.commit().await?;
-        self.announce_change();
-        Ok(rows.len() as u64)
     }
 }

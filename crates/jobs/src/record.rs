@@ -1,19 +1,17 @@
 //! Reading jobs.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use protocol::{JobId, JobRecord, JobStatus};
-use serde::de::DeserializeOwned;
-use sqlx::Row;
+use serde_json::Value;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
+use crate::json::{from_json, optional_json, parsed};
 use crate::store::JobStore;
 
-/// The columns that [`job_record`] reads.
-pub(crate) const JOB_COLUMNS: &str = "id, status, input, webhook, output, progress, error, created_ms, started_ms, \
-                                      done_ms, attempts, worker";
+/// The columns that [`job_record`] reads, of `jobs` joined with `job_bodies`, but for the request.
+const OUTLINE: &str = "jobs.id, endpoint, owner, status, output, progress, failure, created_ms, started_ms, done_ms, \
+                       attempts, worker";
 
 impl JobStore {
     /// The job, or `None` when there is none of this id.
@@ -21,41 +19,79 @@ impl JobStore {
     /// # Errors
     /// When the database fails or the stored job cannot be read.
     pub async fn get(&self, id: &JobId) -> Result<Option<JobRecord>> {
-        let select = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1");
-        let row = sqlx::query(self.sql(&select)).bind(id.as_str()).fetch_optional(&self.pool).await?;
-        row.as_ref().map(job_record).transpose()
+        let mut connection = self.pool.acquire().await?;
+        self.read_job(&mut connection, id).await
     }
 
-    /// Jobs from the newest to the oldest, those of one state when `status` is given.
+    /// The job with `null` in place of its request: for who asks often and shows the request to nobody.
+    ///
+    /// # Errors
+    /// When the database fails or the stored job cannot be read.
+    pub async fn outline(&self, id: &JobId) -> Result<Option<JobRecord>> {
+        let select = format!("SELECT {OUTLINE} FROM jobs JOIN job_bodies ON job = jobs.id WHERE jobs.id = $1");
+        let row = sqlx::query(self.sql(&select)).bind(id.as_str()).fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| job_record(row, Value::Null)).transpose()
+    }
+
+    /// The job's state alone, or `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn status(&self, id: &JobId) -> Result<Option<JobStatus>> {
+        let select = sqlx::query("SELECT status FROM jobs WHERE id = $1").bind(id.as_str());
+        let row = select.fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| parsed(row, "status", id.as_str())).transpose()
+    }
+
+    /// Outlines (as [`JobStore::outline`]) of an endpoint's jobs from the newest to the oldest, those of one state when
+    /// `status` is given.
     ///
     /// # Errors
     /// When the database fails or a stored job cannot be read.
-    pub async fn list(&self, status: Option<JobStatus>, limit: u32, offset: u32) -> Result<Vec<JobRecord>> {
+    pub async fn list(
+        &self,
+        endpoint: &str,
+        status: Option<JobStatus>,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<JobRecord>> {
         let select = format!(
-            "SELECT {JOB_COLUMNS} FROM jobs WHERE CAST($1 AS TEXT) IS NULL OR status = $1
-             ORDER BY sequence DESC LIMIT $2 OFFSET $3"
+            "SELECT {OUTLINE} FROM jobs JOIN job_bodies ON job = jobs.id
+             WHERE endpoint = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2)
+             ORDER BY sequence DESC LIMIT $3 OFFSET $4"
         );
         let rows = sqlx::query(self.sql(&select))
+            .bind(endpoint)
             .bind(status.map(JobStatus::as_str))
             .bind(i64::from(limit))
             .bind(i64::from(offset))
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(job_record).collect()
+        rows.iter().map(|row| job_record(row, Value::Null)).collect()
+    }
+
+    /// The whole job, or `None` when there is none of this id.
+    pub(crate) async fn read_job(&self, connection: &mut AnyConnection, id: &JobId) -> Result<Option<JobRecord>> {
+        let select = format!("SELECT {OUTLINE}, request FROM jobs JOIN job_bodies ON job = jobs.id WHERE jobs.id = $1");
+        let row = sqlx::query(self.sql(&select)).bind(id.as_str()).fetch_optional(connection).await?;
+        let Some(row) = row else { return Ok(None) };
+        let request = from_json("request", id.as_str(), row.try_get("request")?)?;
+        job_record(&row, request).map(Some)
     }
 }
 
-/// Reads a row of [`JOB_COLUMNS`].
-pub(crate) fn job_record(row: &AnyRow) -> Result<JobRecord> {
+/// Reads a row of [`OUTLINE`].
+fn job_record(row: &AnyRow, request: Value) -> Result<JobRecord> {
     let id: JobId = parsed(row, "id", "?")?;
     let of = id.as_str();
     Ok(JobRecord {
+        endpoint: row.try_get("endpoint")?,
+        owner: row.try_get("owner")?,
         status: parsed(row, "status", of)?,
-        input: from_json("input", of, row.try_get("input")?)?,
-        webhook: row.try_get("webhook")?,
+        request,
         output: optional_json(row, "output", of)?,
         progress: optional_json(row, "progress", of)?,
-        error: row.try_get("error")?,
+        failure: optional_json(row, "failure", of)?,
         created_ms: row.try_get("created_ms")?,
         started_ms: row.try_get("started_ms")?,
         done_ms: row.try_get("done_ms")?,
@@ -63,30 +99,4 @@ pub(crate) fn job_record(row: &AnyRow) -> Result<JobRecord> {
         worker: row.try_get("worker")?,
         id,
     })
-}
-
-/// Reads a text column through `FromStr`.
-pub(crate) fn parsed<T: FromStr<Err: Display>>(row: &AnyRow, what: &'static str, of: &str) -> Result<T> {
-    let text: String = row.try_get(what)?;
-    text.parse().map_err(|reason: T::Err| StoreError::Unreadable { what, of: of.into(), reason: reason.to_string() })
-}
-
-fn optional_json<T: DeserializeOwned>(row: &AnyRow, what: &'static str, of: &str) -> Result<Option<T>> {
-    let text: Option<&str> = row.try_get(what)?;
-    text.map(|text| from_json(what, of, text)).transpose()
-}
-
-/// Reads stored JSON. The error names the place, never the text: it may hold a token.
-pub(crate) fn from_json<T: DeserializeOwned>(what: &'static str, of: &str, text: &str) -> Result<T> {
-    let unreadable = |error: serde_json::Error| StoreError::Unreadable {
-        what,
-        of: of.into(),
-        reason: format!("no such JSON at line {} column {}", error.line(), error.column()),
-    };
-    serde_json::from_str(text).map_err(unreadable)
-}
-
-/// Writes JSON to store.
-pub(crate) fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|source| StoreError::Json { what, source })
 }

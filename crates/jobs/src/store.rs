@@ -1,29 +1,22 @@
-//! Opening the database, its clock, and the hint that something changed.
+//! The store's handle: its pool of connections, its clock, and the hint that something changed.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, Transaction};
+use sqlx::{AnyPool, AssertSqlSafe};
 use tokio::sync::Notify;
 
+use crate::connect::{Source, make_private};
 use crate::dialect::{Dialect, SQLITE};
 use crate::error::{Result, StoreError};
+use crate::seal::MasterKey;
 
 /// Connections to the database: one writer at a time is SQLite's rule, the others read meanwhile.
 const CONNECTIONS_MAX: u32 = 4;
-/// Longest wait for a free connection; as long as a connection waits for SQLite's write lock.
-const CONNECTION_WAIT: Duration = Duration::from_secs(30);
-/// How often and how far apart opening is tried again while another process makes the same new file: switching a file
-/// to WAL does not wait for locks by itself.
-const OPEN_TRIES: u32 = 100;
-const OPEN_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where leases, timeouts and delivery times come from.
+/// Where times that people see come from, and when something is due. Leases and execution timeouts use no clock of this
+/// kind: see [`crate::Reaper`].
 #[derive(Debug, Clone)]
 pub enum Clock {
     /// The database's own clock, the one clock that all hosts share.
@@ -32,13 +25,15 @@ pub enum Clock {
     Manual(Arc<AtomicI64>),
 }
 
-/// The store. Clones share one pool of connections.
+/// The store. Clones share one pool of connections, which belongs to the runtime that opened it; another runtime opens its
+/// own by [`JobStore::separate`].
 #[derive(Clone)]
 pub struct JobStore {
     pub(crate) pool: AnyPool,
-    dialect: &'static Dialect,
+    source: Source,
     clock: Clock,
-    changed: Arc<Notify>,
+    pub(crate) master_key: MasterKey,
+    pub(crate) changed: Arc<Notify>,
     pub(crate) webhook_on_cancel: bool,
 }
 
@@ -50,19 +45,29 @@ impl std::fmt::Debug for JobStore {
 
 impl JobStore {
     /// Opens the SQLite file at `path`, making it (readable for its owner alone) and its tables when they are missing.
-    /// The file must lie on a local disk: SQLite's locks do not hold on network shares.
+    /// The file must lie on a local disk: SQLite's locks do not hold on network shares. `master_key` seals the secrets;
+    /// a store is opened with the key it was made with.
     ///
     /// # Errors
-    /// When the file cannot be made or opened, is no database, or was written by a newer version.
-    pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
+    /// When the file cannot be made or opened, is no database, or was written by a newer version or with another key.
+    pub async fn open(path: &Path, clock: Clock, master_key: MasterKey) -> Result<Self> {
         let path = make_private(path).map_err(|source| StoreError::File { path: path.into(), source })?;
-        sqlx::any::install_default_drivers();
-        let options = AnyConnectOptions::from_str(&sqlite_url(&path))?.disable_statement_logging();
-        prepare_file(&options, &SQLITE).await?;
-        let pool = connect_pool(options, &SQLITE).await?;
-        let store = Self { pool, dialect: &SQLITE, clock, changed: Arc::default(), webhook_on_cancel: false };
+        let source = Source::sqlite(&path, &SQLITE)?;
+        source.prepare().await?;
+        let pool = source.connect(CONNECTIONS_MAX).await?;
+        let store = Self { pool, source, clock, master_key, changed: Arc::default(), webhook_on_cancel: false };
         store.migrate().await?;
         Ok(store)
+    }
+
+    /// The same store through connections of its own, for the runtime that calls this. So a heartbeat's one connection
+    /// never waits for those that answer clients, and no connection is driven by a runtime that may stop.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn separate(&self, connections: u32) -> Result<Self> {
+        let pool = self.source.connect(connections.max(1)).await?;
+        Ok(Self { pool, ..self.clone() })
     }
 
     /// Whether a cancelled job with a webhook is reported too. RunPod names only the other ends, so the default is no.
@@ -81,10 +86,6 @@ impl JobStore {
         self.changed.notified()
     }
 
-    pub(crate) fn announce_change(&self) {
-        self.changed.notify_waiters();
-    }
-
     /// The store's time in milliseconds since 1970.
     ///
     /// # Errors
@@ -92,6 +93,15 @@ impl JobStore {
     pub async fn now_ms(&self) -> Result<i64> {
         let now = sqlx::query_scalar(self.sql("SELECT {now}")).bind(self.manual_now());
         Ok(now.fetch_one(&self.pool).await?)
+    }
+
+    /// Reads one small row: whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT version FROM schema_version LIMIT 1").fetch_one(&self.pool).await?;
+        Ok(())
     }
 
     /// Closes the connections; later calls fail. Not needed for durability.
@@ -102,7 +112,11 @@ impl JobStore {
     /// A statement with the database's own words in place of the template's tokens. Templates are constants of this
     /// crate; values are always bound.
     pub(crate) fn sql(&self, template: &str) -> AssertSqlSafe<String> {
-        AssertSqlSafe(self.dialect.spell(template))
+        AssertSqlSafe(self.source.dialect.spell(template))
+    }
+
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.source.dialect
     }
 
     /// The value of `$1` in every statement that uses `{now}`.
@@ -112,70 +126,4 @@ impl JobStore {
             Clock::Manual(now) => Some(now.load(Ordering::SeqCst)),
         }
     }
-
-    /// Begins a transaction that may write. Dropping it undoes it.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
-        Ok(self.pool.begin_with(self.dialect.begin).await?)
-    }
-}
-
-/// Connects once without the pool, which would answer a file that is no database by trying again until its time is up.
-async fn prepare_file(options: &AnyConnectOptions, dialect: &Dialect) -> Result<()> {
-    let mut connection = AnyConnection::connect_with(options).await?;
-    let mut tries = 0;
-    while let Err(error) = set_up(&mut connection, dialect).await {
-        tries += 1;
-        if tries == OPEN_TRIES || !is_locked(&error) {
-            return Err(error.into());
-        }
-        tokio::time::sleep(OPEN_PAUSE).await;
-    }
-    connection.close().await?;
-    Ok(())
-}
-
-async fn connect_pool(options: AnyConnectOptions, dialect: &'static Dialect) -> Result<AnyPool> {
-    let pool = AnyPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(CONNECTION_WAIT)
-        .after_connect(move |connection: &mut AnyConnection, _| Box::pin(set_up(connection, dialect)));
-    Ok(pool.connect_with(options).await?)
-}
-
-async fn set_up(connection: &mut AnyConnection, dialect: &Dialect) -> std::result::Result<(), sqlx::Error> {
-    for statement in dialect.on_connect {
-        connection.execute(sqlx::raw_sql(*statement)).await?;
-    }
-    Ok(())
-}
-
-/// The file's URL. Everything but letters, digits and a few marks is percent-encoded, so any path is taken as it is.
-fn sqlite_url(path: &Path) -> String {
-    let mut url = String::from("sqlite://");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(*byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url
-}
-
-fn is_locked(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(error) if error.message().contains("locked"))
-}
-
-/// Makes the file if it is missing, readable for its owner alone: inputs may hold tokens. SQLite gives its side files
-/// (`-wal`, `-shm`) the same mode. Gives the absolute path.
-fn make_private(path: &Path) -> std::io::Result<PathBuf> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o077 != 0 {
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    }
-    path.canonicalize()
 }

@@ -1,41 +1,60 @@
-//! The changes of state that several callers share. Outside of `claim` and `submit`, a job's status changes here and
-//! nowhere else, so here is what comes with it: the guard, the wiped secrets, the outbox row, the event of a lost attempt.
+//! The changes of state that several callers share. Outside of `claim` and `submit`, a job's status changes here and in
+//! `give_back` and nowhere else, so here is what comes with it: the guard, the deleted secrets, the outbox row, the event of
+//! a lost attempt, the counters.
 
-use protocol::request::redact;
-use protocol::{JobEvent, JobId, JobStatus};
-use serde_json::Value;
+use protocol::{Blame, Failure, JobEvent, JobId, JobStatus};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use crate::error::Result;
+use crate::json::{parsed, to_json};
 use crate::lease::{Lease, LeaseLost};
-use crate::record::{parsed, to_json};
 use crate::store::JobStore;
+use crate::write::{RETRIED, Write};
 
-/// Longest error text kept of a job, so that a worker that prints a novel does not make every status answer one.
-const ERROR_CHARS_MAX: usize = 4_000;
+/// Longest sentence kept of a job, so that a worker that prints a novel does not make every status answer one.
+const SENTENCE_CHARS_MAX: usize = 4_000;
 
 /// A job whose row this transaction holds: what was read of it stays true until the transaction ends.
 #[derive(Debug)]
 pub(crate) struct LockedJob {
     pub(crate) id: JobId,
+    pub(crate) endpoint: String,
     pub(crate) status: JobStatus,
-    lease: i64,
+    pub(crate) lease: i64,
+    pub(crate) beats: i64,
     attempts: i64,
     max_attempts: i64,
 }
 
-/// How a job ends.
+/// How a job ends. Outputs are JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ending<'a> {
-    /// With this output, as JSON.
-    Completed(&'a str),
-    /// With this sentence for its owner.
-    Failed(&'a str),
+    Completed {
+        output: &'a str,
+    },
+    /// `output` is a partial one; without it, what the attempt has recorded stays.
+    Failed {
+        failure: &'a Failure,
+        output: Option<&'a str>,
+    },
     /// By its owner.
     Cancelled,
     /// Its time to live ran out in the queue.
-    TimedOut,
+    TimedOut {
+        failure: &'a Failure,
+    },
+}
+
+impl Ending<'_> {
+    fn status(&self) -> JobStatus {
+        match self {
+            Self::Completed { .. } => JobStatus::Completed,
+            Self::Failed { .. } => JobStatus::Failed,
+            Self::Cancelled => JobStatus::Cancelled,
+            Self::TimedOut { .. } => JobStatus::TimedOut,
+        }
+    }
 }
 
 /// What became of a job that lost an attempt.
@@ -48,14 +67,16 @@ pub(crate) enum Aftermath {
 }
 
 /// The columns that [`LockedJob::read`] reads.
-pub(crate) const LOCK_COLUMNS: &str = "id, status, lease, attempts, max_attempts";
+pub(crate) const LOCK_COLUMNS: &str = "id, endpoint, status, lease, beats, attempts, max_attempts";
 
 impl LockedJob {
     pub(crate) fn read(row: &AnyRow) -> Result<Self> {
         let id: JobId = parsed(row, "id", "?")?;
         Ok(Self {
+            endpoint: row.try_get("endpoint")?,
             status: parsed(row, "status", id.as_str())?,
             lease: row.try_get("lease")?,
+            beats: row.try_get("beats")?,
             attempts: row.try_get("attempts")?,
             max_attempts: row.try_get("max_attempts")?,
             id,
@@ -100,79 +121,64 @@ impl JobStore {
         })
     }
 
-    /// Ends the job: final state, wiped secrets, outbox row.
-    pub(crate) async fn end_job(&self, tx: &mut AnyConnection, job: &LockedJob, ending: Ending<'_>) -> Result<()> {
-        let (status, output, error) = match ending {
-            Ending::Completed(output) => (JobStatus::Completed, Some(output), None),
-            Ending::Failed(error) => (JobStatus::Failed, None, Some(clip(error))),
-            Ending::Cancelled => (JobStatus::Cancelled, None, None),
-            Ending::TimedOut => (JobStatus::TimedOut, None, Some("the job waited longer than its ttl".into())),
-        };
-        let wiped = self.input_without_secrets(tx, job).await?;
+    /// Ends the job: final state, outbox row, no secrets any more.
+    pub(crate) async fn end_job(&self, write: &mut Write, job: &LockedJob, ending: Ending<'_>) -> Result<()> {
+        let status = ending.status();
         sqlx::query(self.sql(
-            "UPDATE jobs SET status = $2, output = $3, error = $4, input = $5, progress = NULL, done_ms = {now},
-                 lease_until_ms = NULL, execution_deadline_ms = NULL
-             WHERE id = $6 AND lease = $7 AND status = $8",
+            "UPDATE jobs SET status = $2, done_ms = {now}, expires_ms = NULL, forget_ms = {now} + retention_ms
+             WHERE id = $3",
         ))
         .bind(self.manual_now())
         .bind(status.as_str())
-        .bind(output)
-        .bind(error)
-        .bind(wiped)
         .bind(job.id.as_str())
-        .bind(job.lease)
-        .bind(job.status.as_str())
-        .execute(&mut *tx)
+        .execute(&mut *write.tx)
         .await?;
+        self.write_ending(&mut write.tx, &job.id, ending).await?;
         if status != JobStatus::Cancelled || self.webhook_on_cancel {
-            self.enqueue_delivery(tx, &job.id).await?;
+            self.enqueue_delivery(write, job).await?;
         }
+        sqlx::query("DELETE FROM job_secrets WHERE job = $1").bind(job.id.as_str()).execute(&mut *write.tx).await?;
+        write.count_move(&job.endpoint, job.status, status);
         Ok(())
     }
 
-    async fn input_without_secrets(&self, tx: &mut AnyConnection, job: &LockedJob) -> Result<String> {
-        let select = sqlx::query_scalar("SELECT input FROM jobs WHERE id = $1").bind(job.id.as_str());
-        let stored: String = select.fetch_one(tx).await?;
-        // An input that cannot be read must not keep its job from ending; without reading it, nothing of it is kept.
-        let input = serde_json::from_str(&stored).unwrap_or(Value::Null);
-        to_json("input", &redact(input))
+    async fn write_ending(&self, tx: &mut AnyConnection, id: &JobId, ending: Ending<'_>) -> Result<()> {
+        let (output, keeps_output, failure) = match ending {
+            Ending::Completed { output } => (Some(output), false, None),
+            Ending::Failed { failure, output } => (output, true, Some(failure)),
+            Ending::Cancelled => (None, false, None),
+            Ending::TimedOut { failure } => (None, false, Some(failure)),
+        };
+        let failure = failure.map(|failure| to_json("failure", &clipped(failure))).transpose()?;
+        let update = if keeps_output {
+            "UPDATE job_bodies SET output = COALESCE($1, output), failure = $2, progress = NULL WHERE job = $3"
+        } else {
+            "UPDATE job_bodies SET output = $1, failure = $2, progress = NULL WHERE job = $3"
+        };
+        sqlx::query(update).bind(output).bind(failure).bind(id.as_str()).execute(tx).await?;
+        Ok(())
     }
 
-    /// The running attempt is lost: back to the queue's front, or FAILED when that was the last one. `message` is one
-    /// sentence for the job's owner; `cause` goes into the error of a job that is set aside.
-    pub(crate) async fn lose_attempt(
-        &self,
-        tx: &mut AnyConnection,
-        job: &LockedJob,
-        message: &str,
-        cause: Option<&str>,
-    ) -> Result<Aftermath> {
-        let lost = JobEvent::AttemptLost { attempt: job.attempts, message: clip(message) };
-        self.append_event(tx, &job.id, &lost).await?;
-        if job.attempts >= job.max_attempts {
-            // RunPod's phrase; where the cause is known it follows, because the phrase alone explains nothing.
-            let mut error = format!("job timed out after {} retries", job.attempts - 1);
-            if let Some(cause) = cause {
-                error = format!("{error}: {cause}");
-            }
-            self.end_job(tx, job, Ending::Failed(&error)).await?;
-            return Ok(Aftermath::SetAside);
+    /// The running attempt is lost: back to the queue's front, or FAILED when that was the last one.
+    pub(crate) async fn lose_attempt(&self, write: &mut Write, job: &LockedJob, cause: &Failure) -> Result<Aftermath> {
+        let cause = clipped(cause);
+        let event = JobEvent::AttemptLost { attempt: job.attempts, message: cause.sentence.clone() };
+        self.append_event(&mut write.tx, &job.id, &event).await?;
+        if job.attempts < job.max_attempts {
+            self.requeue(write, job).await?;
+            write.count(&job.endpoint, RETRIED, 1);
+            return Ok(Aftermath::Requeued);
         }
-        sqlx::query(
-            "UPDATE jobs SET status = 'IN_QUEUE', progress = NULL, lease_until_ms = NULL,
-                 execution_deadline_ms = NULL
-             WHERE id = $1 AND lease = $2 AND status = 'IN_PROGRESS'",
-        )
-        .bind(job.id.as_str())
-        .bind(job.lease)
-        .execute(tx)
-        .await?;
-        Ok(Aftermath::Requeued)
+        // RunPod's phrase; the cause follows, because the phrase alone explains nothing.
+        let sentence = format!("job timed out after {} retries: {}", job.attempts - 1, cause.sentence);
+        let failure = Failure { code: cause.code, blame: Blame::Machine, sentence };
+        self.end_job(write, job, Ending::Failed { failure: &failure, output: None }).await?;
+        Ok(Aftermath::SetAside)
     }
 }
 
-/// At most [`ERROR_CHARS_MAX`] characters, and none that PostgreSQL's text cannot hold.
-fn clip(text: &str) -> String {
-    let text: String = text.chars().take(ERROR_CHARS_MAX).collect();
-    text.replace('\0', "\u{fffd}")
+/// The failure with a sentence of at most [`SENTENCE_CHARS_MAX`] characters.
+fn clipped(failure: &Failure) -> Failure {
+    let sentence = failure.sentence.chars().take(SENTENCE_CHARS_MAX).collect();
+    Failure { sentence, ..failure.clone() }
 }

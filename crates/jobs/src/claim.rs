@@ -65,7 +65,7 @@ impl JobStore {
                     return Ok(Some(claim));
                 }
                 Err(error @ StoreError::Unreadable { .. }) => {
-                    self.set_aside(write, endpoint, &lease.job, &error).await?
+                    self.set_aside(write, endpoint, &lease.job, &error).await?;
                 }
                 Err(error) => return Err(error),
             }

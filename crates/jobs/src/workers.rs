@@ -68,7 +68,7 @@ impl FromStr for WorkerIdentity {
 
     fn from_str(text: &str) -> std::result::Result<Self, BadWorkerName> {
         let (name, life) = text.rsplit_once('-').ok_or(BadWorkerName)?;
-        if life.len() != LIFE_DIGITS {
+        if life.len() != LIFE_DIGITS || !life.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(BadWorkerName);
         }
         Self::new(name, u32::from_str_radix(life, 16).map_err(|_| BadWorkerName)?)

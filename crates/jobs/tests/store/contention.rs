@@ -1,12 +1,14 @@
 //! Many workers at one queue, some of which vanish and finish late.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use jobs::{JobStore, Lease};
-use protocol::{JobId, JobOutput, JobStatus};
+use jobs::reaper::{LEASE, PERIOD};
+use jobs::{JobStore, Lease, Reaper};
+use protocol::{JobId, JobStatus};
+use serde_json::json;
 
-use crate::house::{House, LEASE_MS};
+use crate::house::{ENDPOINT, House, life};
 use crate::model::Random;
 
 const WORKERS: u64 = 8;
@@ -24,8 +26,8 @@ async fn work(store: JobStore, worker: u64) -> Account {
     let mut random = Random::new(worker + 1);
     let mut account = Account::default();
     loop {
-        let Some(claim) = store.claim(&format!("w{worker}"), LEASE_MS).await.unwrap() else {
-            if store.counts().await.unwrap().in_progress == 0 {
+        let Some(claim) = store.claim(&life(&format!("w{worker}")), ENDPOINT).await.unwrap() else {
+            if store.counts(ENDPOINT).await.unwrap().in_progress == 0 {
                 return account;
             }
             tokio::task::yield_now().await;
@@ -33,7 +35,7 @@ async fn work(store: JobStore, worker: u64) -> Account {
         };
         if random.below(9) == 0 {
             account.abandoned.push(claim.lease);
-        } else if store.complete(&claim.lease, &JobOutput::default()).await.unwrap().is_held() {
+        } else if store.complete(&claim.lease, &json!({})).await.unwrap().is_held() {
             account.completed.push(claim.job.id);
         }
     }
@@ -51,14 +53,15 @@ async fn eight_workers_complete_each_of_two_hundred_jobs_once_and_no_late_finish
             .await;
     }
     let workers: Vec<_> = (0..WORKERS).map(|worker| tokio::spawn(work(house.store.clone(), worker))).collect();
-    // Time passes in leaps of a lease: whatever is abandoned, and some of what is not, is lost to its worker.
+    // The reaper's time runs a thousand times as fast as the workers': whatever is abandoned, and some of what is not, is
+    // lost to its worker.
     let reaper = tokio::spawn({
-        let (store, clock) = (house.store.clone(), house.clock.clone());
+        let store = house.store.clone();
         async move {
-            loop {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                clock.fetch_add(LEASE_MS + 1, Ordering::SeqCst);
-                store.reap().await.unwrap();
+            let mut reaper = Reaper::new(PERIOD, LEASE);
+            for round in 0.. {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                reaper.round(&store, round * PERIOD).await.unwrap();
             }
         }
     });
@@ -78,8 +81,9 @@ async fn eight_workers_complete_each_of_two_hundred_jobs_once_and_no_late_finish
     }
     assert_eq!(completions.len(), JOBS);
     assert!(completions.values().all(|times| *times == 1));
-    let counts = house.store.counts().await.unwrap();
+    let counts = house.counts().await;
     assert_eq!((counts.completed, counts.deliveries), (JOBS as i64, JOBS as i64));
+    assert_eq!((counts.in_queue, counts.in_progress), (0, 0));
     assert!(counts.retried >= abandoned.len() as i64);
-    assert_eq!(house.store.list(Some(JobStatus::Completed), 1_000, 0).await.unwrap().len(), JOBS);
+    assert_eq!(house.store.list(ENDPOINT, Some(JobStatus::Completed), 1_000, 0).await.unwrap().len(), JOBS);
 }

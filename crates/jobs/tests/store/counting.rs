@@ -1,12 +1,12 @@
 //! The numbers behind `/health`.
 
-use jobs::{Counts, WORKER_SEEN_MS, WorkerState};
+use jobs::Counts;
 
-use crate::house::{House, LEASE_MS};
+use crate::house::{ENDPOINT, House, LEASE_MS, PERIOD_MS};
 
 #[tokio::test]
 async fn an_empty_store_counts_nothing() {
-    assert_eq!(House::new().await.store.counts().await.unwrap(), Counts::default());
+    assert_eq!(House::new().await.counts().await, Counts::default());
 }
 
 #[tokio::test]
@@ -16,21 +16,22 @@ async fn jobs_are_counted_by_state() {
         house
             .submit_with(name, |job| {
                 job.webhook = (name == "failed").then(|| "https://example.org".into());
-                job.ttl_ms = (name == "expiring").then_some(10 + LEASE_MS);
+                job.ttl_ms = (name == "expiring").then_some(2 * LEASE_MS);
             })
             .await;
     }
     // The first worker is lost once.
     house.claim("w").await;
-    house.wait_ms(LEASE_MS);
-    house.store.reap().await.unwrap();
+    assert_eq!(house.lose_leases().await.requeued, 1);
     assert!(house.complete(&house.claim("w").await.lease).await.is_held());
-    assert!(house.store.fail(&house.claim("w").await.lease, "no").await.unwrap().is_held());
-    house.claim("w").await;
-    house.wait_ms(10);
-    house.store.reap().await.unwrap();
+    assert!(house.fail(&house.claim("w").await.lease).await.is_held());
+    let running = house.claim("w").await;
+    while house.counts().await.timed_out == 0 {
+        assert!(house.heartbeat(&running.lease).await.is_held());
+        house.pass_ms(PERIOD_MS).await;
+    }
     house.store.cancel(&"cancelled".parse().unwrap()).await.unwrap();
-    let counts = house.store.counts().await.unwrap();
+    let counts = house.counts().await;
     let expected = Counts {
         completed: 1,
         failed: 1,
@@ -39,7 +40,7 @@ async fn jobs_are_counted_by_state() {
         cancelled: 1,
         timed_out: 1,
         retried: 1,
-        oldest_queued_ms: LEASE_MS + 10,
+        oldest_queued_ms: 2 * LEASE_MS,
         deliveries: 1,
         ..Counts::default()
     };
@@ -47,22 +48,27 @@ async fn jobs_are_counted_by_state() {
 }
 
 #[tokio::test]
-async fn workers_are_counted_by_state_until_they_vanish() {
+async fn each_endpoint_is_counted_for_itself() {
     let house = House::new().await;
-    house.store.register_worker("a").await.unwrap();
-    for (worker, state) in [("b", WorkerState::Idle), ("c", WorkerState::Running), ("d", WorkerState::Idle)] {
-        house.store.register_worker(worker).await.unwrap();
-        house.store.heartbeat_worker(worker, state).await.unwrap();
-    }
-    let workers = async || {
-        let counts = house.store.counts().await.unwrap();
-        [counts.workers_initializing, counts.workers_idle, counts.workers_running, counts.workers_unhealthy]
-    };
-    assert_eq!(workers().await, [1, 2, 1, 0]);
-    house.store.remove_worker("d").await.unwrap();
-    house.wait_ms(WORKER_SEEN_MS);
-    house.store.heartbeat_worker("b", WorkerState::Idle).await.unwrap();
-    assert_eq!(workers().await, [0, 1, 0, 2]);
-    house.wait_ms(86_400_000);
-    assert_eq!(workers().await, [0, 0, 0, 0]);
+    house.submit("a").await;
+    house.submit_with("b", |job| job.endpoint = "other".into()).await;
+    house.submit_with("c", |job| job.endpoint = "other".into()).await;
+    assert_eq!(house.counts().await.in_queue, 1);
+    assert_eq!(house.store.counts("other").await.unwrap().in_queue, 2);
+    assert_eq!(house.store.counts("none").await.unwrap(), Counts::default());
+}
+
+#[tokio::test]
+async fn counts_outlive_restarts_and_forgotten_jobs() {
+    let mut house = House::new().await;
+    let lost = house.submit("a").await;
+    house.claim("w").await;
+    house.lose_leases().await;
+    assert!(house.complete(&house.claim("w").await.lease).await.is_held());
+    house.submit("b").await;
+    assert!(house.fail(&house.claim("w").await.lease).await.is_held());
+    assert!(house.store.forget_job(&lost).await.unwrap());
+    house.reopen().await;
+    let counts = house.store.counts(ENDPOINT).await.unwrap();
+    assert_eq!(counts, Counts { completed: 1, failed: 1, retried: 1, ..Counts::default() });
 }

@@ -7,11 +7,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use jobs::{Clock, JobStore, NewJob};
-use protocol::{JobOutput, JobStatus};
+use jobs::{Clock, JobStore, WorkerIdentity};
+use protocol::JobStatus;
 use serde_json::json;
 
-use crate::house::{LEASE_MS, id};
+use crate::house::{ENDPOINT, id, life, master_key, new_job, stored};
 
 const STORE_PATH: &str = "JOBS_TEST_STORE";
 
@@ -21,16 +21,16 @@ const STORE_PATH: &str = "JOBS_TEST_STORE";
 #[allow(clippy::print_stdout, reason = "the way the child talks to the test")]
 async fn child_that_works_until_it_is_killed() {
     let Ok(path) = std::env::var(STORE_PATH) else { return };
-    let store = JobStore::open(Path::new(&path), Clock::Database).await.unwrap();
+    let store = JobStore::open(Path::new(&path), Clock::Database, master_key()).await.unwrap();
     let round = std::process::id();
     for n in 0.. {
-        let mut job = NewJob::new(id(&format!("job-{round}-{n}")), json!({"n": n}));
+        let mut job = new_job(&format!("job-{round}-{n}"));
         job.webhook = Some("https://example.org".into());
-        let job = store.submit(job).await.unwrap().id;
+        let job = stored(store.submit(job, None).await.unwrap()).id;
         println!("submitted {job}");
         if n % 2 == 0 {
-            let claim = store.claim("child", LEASE_MS).await.unwrap().unwrap();
-            let state = store.complete(&claim.lease, &JobOutput::default()).await.unwrap();
+            let claim = store.claim(&life("child"), ENDPOINT).await.unwrap().unwrap();
+            let state = store.complete(&claim.lease, &json!({})).await.unwrap();
             assert!(state.is_held());
             println!("completed {}", claim.job.id);
         }
@@ -70,7 +70,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it() {
                 (_, job) => completed.insert(id(job)),
             };
         }
-        let store = JobStore::open(&path, Clock::Database).await.unwrap();
+        let store = JobStore::open(&path, Clock::Database, master_key()).await.unwrap();
         for job in &submitted {
             assert!(store.get(job).await.unwrap().is_some(), "{job} was acknowledged and is lost");
         }
@@ -78,10 +78,12 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it() {
             let record = store.get(job).await.unwrap().unwrap();
             assert_eq!(record.status, JobStatus::Completed, "{job}");
         }
-        let counts = store.counts().await.unwrap();
+        let counts = store.counts(ENDPOINT).await.unwrap();
         assert_eq!(counts.completed, counts.deliveries, "each end has its outbox row, also one at the kill itself");
-        store.release_worker("child").await.unwrap();
-        assert_eq!(store.counts().await.unwrap().in_progress, 0);
+        let waiting = store.list(ENDPOINT, Some(JobStatus::InQueue), 10_000, 0).await.unwrap().len();
+        assert_eq!(counts.in_queue, waiting as i64, "and its counters");
+        store.release_worker(&WorkerIdentity::new("child", 2).unwrap()).await.unwrap();
+        assert_eq!(store.counts(ENDPOINT).await.unwrap().in_progress, 0);
         store.close().await;
     }
     assert!(submitted.len() > 40 && completed.len() > 20, "{} and {}", submitted.len(), completed.len());
@@ -95,14 +97,14 @@ async fn one_new_file_may_be_opened_by_many_at_once() {
         let open = |n: usize| {
             let path = path.clone();
             tokio::spawn(async move {
-                let store = JobStore::open(&path, Clock::Database).await.unwrap();
-                store.submit(NewJob::new(id(&format!("job-{n}")), json!({}))).await.unwrap();
+                let store = JobStore::open(&path, Clock::Database, master_key()).await.unwrap();
+                store.submit(new_job(&format!("job-{n}")), None).await.unwrap();
             })
         };
         for task in (0..6).map(open).collect::<Vec<_>>() {
             task.await.unwrap();
         }
-        let store = JobStore::open(&path, Clock::Database).await.unwrap();
-        assert_eq!(store.counts().await.unwrap().in_queue, 6);
+        let store = JobStore::open(&path, Clock::Database, master_key()).await.unwrap();
+        assert_eq!(store.counts(ENDPOINT).await.unwrap().in_queue, 6);
     }
 }

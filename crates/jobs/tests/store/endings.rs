@@ -1,10 +1,10 @@
-//! What comes with the end of a job: its record, its wiped secrets, its time limits.
+//! What comes with the end of a job: its record, its output, its failure.
 
-use jobs::{LeaseLost, LeaseState, NewJob};
-use protocol::{ArtifactKey, JobEvent, JobOutput, JobStatus, Stage, TrainOutput};
+use jobs::{LeaseLost, LeaseState};
+use protocol::{Failure, FailureCode, JobStatus};
 use serde_json::json;
 
-use crate::house::{House, LEASE_MS, START_MS, id};
+use crate::house::{House, START_MS, no_images};
 
 #[tokio::test]
 async fn a_completed_job_keeps_its_output_and_times() {
@@ -12,121 +12,93 @@ async fn a_completed_job_keeps_its_output_and_times() {
     let job = house.submit("a").await;
     house.wait_ms(100);
     let claim = house.claim("w").await;
-    let event = JobEvent::Stage { stage: Stage::Unet };
-    assert!(house.store.record_event(&claim.lease, &event).await.unwrap().is_held());
+    assert!(house.record(&claim.lease, &json!({"event": "stage", "stage": "unet"})).await.is_held());
     house.wait_ms(900);
-    let key = |file| ArtifactKey::new(&job, file).unwrap();
-    let train = TrainOutput { checkpoint: key("a.ckpt"), safetensors: key("a.safetensors"), report: key("train.json") };
-    let output = JobOutput { inference: Vec::new(), train: Some(train) };
+    let output = json!({"train": {"checkpoint": {"artifact": "a/1/a.ckpt"}}, "inference": []});
     assert!(house.store.complete(&claim.lease, &output).await.unwrap().is_held());
     let done = house.get(&job).await;
     assert_eq!(done.status, JobStatus::Completed);
     assert_eq!(done.output, Some(output));
     assert_eq!((done.started_ms, done.done_ms), (Some(START_MS + 100), Some(START_MS + 1_000)));
-    assert_eq!((done.progress, done.error), (None, None));
+    assert_eq!((done.progress, done.failure), (None, None));
 }
 
 #[tokio::test]
-async fn a_failed_job_keeps_its_sentence() {
+async fn the_output_of_a_foreign_worker_comes_back_as_it_was() {
+    for output in [json!("text"), json!([1, {"b": 2, "a": [null, 0.1]}]), json!({}), json!(12.5), json!(false)] {
+        let house = House::new().await;
+        let job = house.submit("a").await;
+        let claim = house.claim("w").await;
+        assert!(house.store.complete(&claim.lease, &output).await.unwrap().is_held());
+        assert_eq!(house.get(&job).await.output.unwrap().to_string(), output.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_failed_job_keeps_its_failure() {
     let house = House::new().await;
     let job = house.submit("a").await;
     let claim = house.claim("w").await;
-    assert!(house.store.fail(&claim.lease, "the zip holds no image").await.unwrap().is_held());
+    assert!(house.fail(&claim.lease).await.is_held());
     let failed = house.get(&job).await;
     assert_eq!((failed.status, failed.output), (JobStatus::Failed, None));
-    assert_eq!(failed.error.as_deref(), Some("the zip holds no image"));
+    assert_eq!(failed.failure, Some(no_images()));
 }
 
 #[tokio::test]
-async fn an_endless_error_is_cut() {
+async fn a_partial_output_stands_beside_the_failure() {
+    let house = House::new().await;
+    let partial = json!({"inference": [{"images": [{"artifact": "a/1/0-0.png"}]}]});
+    let job = house.submit("a").await;
+    let claim = house.claim("w").await;
+    assert!(house.store.record_output(&claim.lease, &json!("earlier")).await.unwrap().is_held());
+    assert!(house.store.fail(&claim.lease, &no_images(), Some(&partial)).await.unwrap().is_held());
+    assert_eq!(house.get(&job).await.output, Some(partial.clone()));
+
+    let recorded = house.submit("b").await;
+    let claim = house.claim("w").await;
+    assert!(house.store.record_output(&claim.lease, &partial).await.unwrap().is_held());
+    assert_eq!(house.get(&recorded).await.output, Some(partial.clone()));
+    assert!(house.fail(&claim.lease).await.is_held());
+    assert_eq!(house.get(&recorded).await.output, Some(partial), "what was recorded stays");
+}
+
+#[tokio::test]
+async fn a_recorded_output_goes_with_the_attempt_that_made_it() {
+    let house = House::new().await;
+    let job = house.submit_with("a", |job| job.max_attempts = 2).await;
+    let claim = house.claim("w").await;
+    assert!(house.store.record_output(&claim.lease, &json!([1])).await.unwrap().is_held());
+    assert!(house.release(&claim.lease).await.is_held());
+    assert_eq!(house.get(&job).await.output, None);
+    let last = house.claim("w").await;
+    assert!(house.store.record_output(&last.lease, &json!([2])).await.unwrap().is_held());
+    assert!(house.release(&last.lease).await.is_held());
+    let failed = house.get(&job).await;
+    assert_eq!((failed.status, failed.output), (JobStatus::Failed, Some(json!([2]))), "the last attempt's stays");
+    let other = house.submit("b").await;
+    let claim = house.claim("w").await;
+    assert!(house.store.record_output(&claim.lease, &json!([3])).await.unwrap().is_held());
+    assert_eq!(house.store.cancel(&other).await.unwrap().unwrap().output, None);
+}
+
+#[tokio::test]
+async fn an_endless_sentence_is_cut() {
     let house = House::new().await;
     let job = house.submit("a").await;
     let claim = house.claim("w").await;
-    assert!(house.store.fail(&claim.lease, &"ä\0".repeat(100_000)).await.unwrap().is_held());
-    let error = house.get(&job).await.error.unwrap();
-    assert_eq!(error.chars().count(), 4_000);
-    assert!(!error.contains('\0'));
+    let endless = Failure::new(FailureCode::JobFailed, "ä\0".repeat(100_000));
+    assert!(house.store.fail(&claim.lease, &endless, None).await.unwrap().is_held());
+    assert_eq!(house.get(&job).await.failure.unwrap().sentence.chars().count(), 4_000);
 }
 
 #[tokio::test]
-async fn an_attempt_past_its_execution_timeout_fails_with_runpods_phrase() {
-    let house = House::new().await;
-    let job = house.submit_with("a", |job| job.execution_timeout_ms = Some(5_000)).await;
-    house.wait_ms(100_000);
-    let claim = house.claim("w").await;
-    house.wait_ms(4_999);
-    assert_eq!(house.store.reap().await.unwrap().total(), 0);
-    house.wait_ms(1);
-    assert_eq!(house.store.reap().await.unwrap().overran, 1);
-    let failed = house.get(&job).await;
-    assert_eq!((failed.status, failed.error.as_deref()), (JobStatus::Failed, Some("executionTimeout exceeded")));
-    let ended = LeaseState::Lost(LeaseLost::Ended(JobStatus::Failed));
-    assert_eq!(house.store.heartbeat(&claim.lease, LEASE_MS).await.unwrap(), ended);
-    assert_eq!(house.complete(&claim.lease).await, ended);
-}
-
-#[tokio::test]
-async fn a_worker_lost_before_its_deadline_costs_an_attempt_however_late_it_is_noticed() {
-    let house = House::new().await;
-    let job = house.submit_with("a", |job| job.execution_timeout_ms = Some(2 * LEASE_MS)).await;
-    house.claim("w").await;
-    house.wait_ms(3 * LEASE_MS);
-    assert_eq!(house.store.reap().await.unwrap().requeued, 1);
-    house.claim("w").await;
-    house.wait_ms(LEASE_MS - 1);
-    assert_eq!(house.store.reap().await.unwrap().total(), 0, "each attempt has its own deadline");
-    assert_eq!(house.get(&job).await.attempts, 2);
-}
-
-#[tokio::test]
-async fn a_token_is_in_the_claim_and_gone_after_every_kind_of_end() {
-    for ending in ["complete", "fail", "cancel", "cancel queued", "lose", "overrun", "wait too long"] {
-        let house = House::new().await;
-        let mut new = NewJob::new(id("a"), json!({"train": {"hf_token": "hf_sesame", "hf_model": "x/y"}}));
-        new.execution_timeout_ms = Some(LEASE_MS / 2);
-        new.ttl_ms = Some(LEASE_MS * 10);
-        new.max_attempts = 1;
-        assert!(!format!("{new:?}").contains("sesame"));
-        let job = house.store.submit(new).await.unwrap().id;
-        if matches!(ending, "cancel queued" | "wait too long") {
-            house.wait_ms(LEASE_MS * 10);
-        } else {
-            let claim = house.claim("w").await;
-            assert_eq!(claim.job.input["train"]["hf_token"], "hf_sesame");
-            assert!(!format!("{claim:?}").contains("sesame"));
-            let lease = &claim.lease;
-            let state = match ending {
-                "complete" => house.complete(lease).await,
-                "fail" => house.store.fail(lease, "no").await.unwrap(),
-                "lose" => house.store.release(lease, "the child died").await.unwrap(),
-                _ => LeaseState::Held,
-            };
-            assert!(state.is_held());
-            house.wait_ms(LEASE_MS / 2);
-        }
-        if ending.starts_with("cancel") {
-            house.store.cancel(&job).await.unwrap();
-        }
-        house.store.reap().await.unwrap();
-        let ended = house.get(&job).await;
-        assert!(ended.status.is_terminal(), "{ending}: {}", ended.status);
-        assert_eq!(ended.input, json!({"train": {"hf_token": "***", "hf_model": "x/y"}}), "{ending}");
-        // Nor in the file, once the log is folded into it: freed pages are overwritten.
-        house.store.close().await;
-        let bytes = std::fs::read(house.dir.path().join("jobs.db")).unwrap();
-        assert!(!bytes.windows(6).any(|window| window == b"sesame"), "{ending}");
-    }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn only_the_owner_can_read_the_files() {
-    use std::os::unix::fs::PermissionsExt;
+async fn an_ending_that_is_told_twice_is_recognised() {
     let house = House::new().await;
     house.submit("a").await;
-    for entry in std::fs::read_dir(house.dir.path()).unwrap() {
-        let entry = entry.unwrap();
-        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{}", entry.path().display());
-    }
+    let claim = house.claim("w").await;
+    assert!(house.fail(&claim.lease).await.is_held());
+    let ended = LeaseState::Lost(LeaseLost::Ended(JobStatus::Failed));
+    assert_eq!(house.fail(&claim.lease).await, ended);
+    assert_eq!(house.counts().await.failed, 1);
 }

@@ -32,8 +32,11 @@ pub fn shown_request(body: Value) -> Value {
     Value::Object(shown)
 }
 
-/// Takes the secrets out of an object with these fields.
+/// Takes the secrets out of an object with these fields; what is no object is hidden whole.
 fn hide(object: &mut Value, fields: &[Parameter]) {
+    if !object.is_object() && !object.is_null() {
+        *object = STARS.into();
+    }
     for field in fields.iter().filter(|field| field.secrecy != Secrecy::Open) {
         for name in std::iter::once(&field.name).chain(field.aliases) {
             if let Some(value) = object.get_mut(*name).filter(|value| !value.is_null()) {

@@ -3,8 +3,11 @@
 
 use std::fmt::Debug;
 
-use protocol::child::{ChildImages, ChildModel, ChildOutput, TrainAssignment};
-use protocol::{Assignment, ChildMessage, JobEvent, JobRequest, Stage, SupervisorMessage, TrainParams};
+use protocol::child::TrainAssignment;
+use protocol::{
+    ArtifactKey, ArtifactRef, Assignment, ChildMessage, Failure, FailureCode, FileContent, ImagesOutput, JobEvent,
+    JobOutput, JobRequest, MadeFile, Stage, SupervisorMessage, TrainOutput,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -16,27 +19,59 @@ fn is_line<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T, lin
 }
 
 #[test]
-fn the_child_says_that_it_is_ready() {
-    is_line(&ChildMessage::Ready { device: "cuda:0".into() }, r#"{"kind":"ready","device":"cuda:0"}"#);
-}
-
-#[test]
-fn the_child_says_that_a_job_failed() {
+fn the_child_says_that_it_is_ready_or_cannot_begin() {
+    is_line(&ChildMessage::Ready { device: "cuda:0".into() }, r#"{"message":"ready","content":{"device":"cuda:0"}}"#);
     is_line(
-        &ChildMessage::Failed { error: "The zip holds no images.".into() },
-        r#"{"kind":"failed","error":"The zip holds no images."}"#,
+        &ChildMessage::Unable(Failure::new(FailureCode::DeviceUnavailable, "There is no GPU.")),
+        r#"{"message":"unable","content":{"code":"device_unavailable","blame":"machine","sentence":"There is no GPU."}}"#,
     );
 }
 
 #[test]
-fn the_child_names_the_files_it_made() {
-    let output = ChildOutput {
-        inference: vec![ChildImages {
-            images: vec!["0-0.png".into()],
+fn the_child_says_that_a_job_failed_or_was_left() {
+    is_line(
+        &ChildMessage::Failed(Failure::new(FailureCode::DataNoImages, "The zip holds no images.")),
+        r#"{"message":"failed","content":{"code":"data_no_images","blame":"owner","sentence":"The zip holds no images."}}"#,
+    );
+    is_line(&ChildMessage::Stopped, r#"{"message":"stopped"}"#);
+}
+
+#[test]
+fn the_child_names_each_file_when_it_is_finished() {
+    let cases = [
+        (FileContent::Preview { item: 0, step: 5 }, r#""kind":"preview","item":0,"step":5"#),
+        (FileContent::Sample { stage: Stage::Unet, step: 100 }, r#""kind":"sample","stage":"unet","step":100"#),
+        (FileContent::Checkpoint { stage: Stage::Text, step: 9 }, r#""kind":"checkpoint","stage":"text","step":9"#),
+        (
+            FileContent::Image { item: 0, index: 1, seed: 4_294_967_295 },
+            r#""kind":"image","item":0,"index":1,"seed":4294967295"#,
+        ),
+        (FileContent::Model, r#""kind":"model""#),
+        (FileContent::Report, r#""kind":"report""#),
+    ];
+    for (content, fields) in cases {
+        is_line(
+            &ChildMessage::File(MadeFile { file: "a.png".into(), content: content.clone() }),
+            &format!(r#"{{"message":"file","content":{{"file":"a.png",{fields}}}}}"#),
+        );
+        let artifact = ArtifactKey::new(&"job-1".parse().unwrap(), 1, "a.png").unwrap();
+        is_line(
+            &JobEvent::File { file: ArtifactRef { artifact }, content },
+            &format!(r#"{{"event":"file","file":{{"artifact":"job-1/1/a.png"}},{fields}}}"#),
+        );
+    }
+}
+
+#[test]
+fn the_child_names_all_files_it_made_in_the_end() {
+    let output = JobOutput {
+        inference: vec![ImagesOutput {
+            images: vec!["0-0.png".to_owned()],
             parameters: json!({"steps": 4}),
             info: "{}".into(),
+            passback: None,
         }],
-        train: Some(ChildModel {
+        train: Some(TrainOutput {
             checkpoint: "job-1.ckpt".into(),
             safetensors: "job-1.safetensors".into(),
             report: "train.json".into(),
@@ -44,9 +79,16 @@ fn the_child_names_the_files_it_made() {
     };
     is_line(
         &ChildMessage::Done(output),
-        r#"{"kind":"done","inference":[{"images":["0-0.png"],"parameters":{"steps":4},"info":"{}"}],"train":{"checkpoint":"job-1.ckpt","safetensors":"job-1.safetensors","report":"train.json"}}"#,
+        r#"{"message":"done","content":{"inference":[{"images":["0-0.png"],"parameters":{"steps":4},"info":"{}","passback":null}],"train":{"checkpoint_url":"job-1.ckpt","safetensors_url":"job-1.safetensors","report_url":"train.json"}}}"#,
     );
-    is_line(&ChildMessage::Done(ChildOutput::default()), r#"{"kind":"done","inference":[],"train":null}"#);
+    is_line(&ChildMessage::Done(JobOutput::default()), r#"{"message":"done","content":{}}"#);
+}
+
+#[test]
+fn the_supervisor_tells_the_child_how_to_leave_a_job() {
+    is_line(&SupervisorMessage::FinishSoon, r#"{"command":"finish_soon"}"#);
+    is_line(&SupervisorMessage::Cancel, r#"{"command":"cancel"}"#);
+    is_line(&SupervisorMessage::End, r#"{"command":"end"}"#);
 }
 
 #[test]
@@ -60,10 +102,6 @@ fn the_child_reports_every_kind_of_event() {
         ),
         (step(None), r#""event":"step","stage":"unet","step":3,"total":6,"its_per_s":1.5,"seconds_left":2.0"#),
         (
-            JobEvent::Image { item: 0, index: 1, seed: 4_294_967_295 },
-            r#""event":"image","item":0,"index":1,"seed":4294967295"#,
-        ),
-        (
             JobEvent::Warning { message: "One photo is very small.".into() },
             r#""event":"warning","message":"One photo is very small.""#,
         ),
@@ -74,7 +112,7 @@ fn the_child_reports_every_kind_of_event() {
     ];
     for (event, fields) in cases {
         is_line(&event, &format!("{{{fields}}}"));
-        is_line(&ChildMessage::Event(event), &format!(r#"{{"kind":"event",{fields}}}"#));
+        is_line(&ChildMessage::Event(event), &format!(r#"{{"message":"event","content":{{{fields}}}}}"#));
     }
 }
 
@@ -95,35 +133,25 @@ fn estimates_without_bound_arrive_as_zero() {
 }
 
 #[test]
-fn every_stage_is_called_by_the_word_that_travels() {
-    let stages =
-        [Stage::Download, Stage::Prepare, Stage::Text, Stage::Unet, Stage::Export, Stage::Inference, Stage::Upload];
-    for stage in stages {
-        assert_eq!(serde_json::to_value(stage).unwrap(), json!(stage.as_str()));
-    }
-}
-
-#[test]
 fn the_supervisor_sends_a_whole_job_in_one_line() {
     let body = json!({"input": {
         "train": {"data_url": "https://photos.example/dog.zip"},
         "inference": [{"prompt": "line one\nline two"}],
     }});
-    let request = JobRequest::parse(&body).unwrap();
-    let params = TrainParams { data_url: None, ..request.train.unwrap() };
+    let settings = JobRequest::parse(body).unwrap().settings;
     let assignment = Assignment {
         job: "job-1".parse().unwrap(),
         model: "mini".into(),
-        train: Some(TrainAssignment { params, images_dir: "/data/images".into() }),
-        inference: request.inference,
+        train: Some(TrainAssignment { settings: settings.train.unwrap(), images_dir: "/data/images".into() }),
+        inference: settings.inference,
         out_dir: "/data/out".into(),
+        scratch_dir: "/data/scratch".into(),
     };
     is_line(
         &SupervisorMessage::Run(Box::new(assignment)),
         concat!(
-            r#"{"command":"run","job":"job-1","model":"mini","train":{"params":{"data_url":null,"#,
-            r#""concept_name":null,"offset_noise":false,"pndm_scheduler":false,"hf_model":null,"hf_token":null,"#,
-            r#""ckpt_link":null,"text_steps":350,"text_seed":555,"text_batch_size":1,"text_resolution":512,"#,
+            r#"{"command":"run","job":"job-1","model":"mini","train":{"settings":{"#,
+            r#""concept_name":null,"offset_noise":false,"pndm_scheduler":false,"text_steps":350,"text_seed":555,"text_batch_size":1,"text_resolution":512,"#,
             r#""text_learning_rate":1e-6,"text_lr_scheduler":"linear","text_8_bit_adam":false,"#,
             r#""text_training":"frozen_unet","unet_seed":555,"unet_batch_size":1,"unet_resolution":512,"unet_epochs":150,"#,
             r#""unet_learning_rate":2e-6,"unet_lr_scheduler":"linear","unet_8_bit_adam":false},"images_dir":"/data/images"},"#,
@@ -133,7 +161,7 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
             r#""seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":"Euler","batch_size":1,"n_iter":1,"#,
             r#""steps":50,"cfg_scale":7.0,"width":512,"height":512,"restore_faces":false,"tiling":false,"#,
             r#""negative_prompt":null,"eta":null,"s_churn":0.0,"s_tmax":null,"s_tmin":0.0,"s_noise":1.0,"#,
-            r#""sampler_index":"Euler","script_name":null,"passback":null}],"out_dir":"/data/out"}"#,
+            r#""sampler_index":"Euler","script_name":null,"passback":null}],"out_dir":"/data/out","scratch_dir":"/data/scratch"}"#,
         ),
     );
 }

@@ -1,8 +1,8 @@
 //! The body of `POST /run`: the envelope, the real bodies of the original endpoint, and what is refused with which words.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says when it skips")]
 
-use protocol::request::INFERENCE_ITEMS_MAX;
-use protocol::{JobRequest, LrScheduler, RequestError, SamplerName};
+use protocol::request::{INFERENCE_ITEMS_MAX, Sealed, Settings, Sources};
+use protocol::{JobRequest, LrScheduler, RequestError, SamplerName, TrainSettings};
 use serde_json::{Value, json};
 
 /// The smallest job: one zip to train on.
@@ -18,8 +18,16 @@ fn with(pointer: &str, value: Value) -> Value {
     body
 }
 
+fn parsed(body: &Value) -> JobRequest {
+    JobRequest::parse(body.clone()).unwrap()
+}
+
+fn settings(body: &Value) -> Settings {
+    parsed(body).settings
+}
+
 fn refusal(body: &Value) -> String {
-    JobRequest::parse(body).unwrap_err().to_string()
+    JobRequest::parse(body.clone()).unwrap_err().to_string()
 }
 
 fn real_body(name: &str) -> Option<Value> {
@@ -34,7 +42,7 @@ fn real_body(name: &str) -> Option<Value> {
 #[test]
 fn the_demo_request_of_the_original_endpoint_is_understood() {
     let Some(body) = real_body("dog_demo.json") else { return };
-    let request = JobRequest::parse(&body).unwrap();
+    let request = settings(&body);
     let train = request.train.unwrap();
     assert_eq!(train.concept_name.as_deref(), Some("RWXdoggo"));
     assert_eq!((train.text_steps, train.unet_epochs, train.unet_resolution), (400, 100, 512));
@@ -61,21 +69,24 @@ fn the_real_request_with_a_sampler_that_is_not_there_is_told_which_are() {
 
 #[test]
 fn the_smallest_request_gets_the_defaults_of_the_original() {
-    let request = JobRequest::parse(&smallest()).unwrap();
+    let JobRequest { settings: request, sealed } = parsed(&smallest());
     let train = request.train.unwrap();
     assert_eq!((train.text_steps, train.text_seed, train.text_batch_size, train.text_resolution), (350, 555, 1, 512));
     assert_eq!((train.unet_epochs, train.unet_seed, train.unet_batch_size, train.unet_resolution), (150, 555, 1, 512));
     assert_eq!((train.text_learning_rate, train.unet_learning_rate), (1e-6, 2e-6));
     assert_eq!((train.text_lr_scheduler, train.unet_lr_scheduler), (LrScheduler::Linear, LrScheduler::Linear));
     assert!(!train.offset_noise && !train.text_8_bit_adam && !train.unet_8_bit_adam);
-    assert!(request.inference.is_empty() && request.webhook.is_none());
+    assert!(request.inference.is_empty());
+    assert_eq!(sealed.sources.data_url.unwrap().reveal(), "https://photos.example/dog.zip");
+    assert!(sealed.secrets.webhook.is_none() && sealed.secrets.hf_token.is_none());
     assert_eq!((request.policy.executionTimeout, request.policy.ttl), (None, None));
 }
 
 #[test]
 fn inference_alone_draws_with_the_base_model() {
-    let request = JobRequest::parse(&json!({"input": {"inference": [{"prompt": "a dog"}]}})).unwrap();
+    let JobRequest { settings: request, sealed } = parsed(&json!({"input": {"inference": [{"prompt": "a dog"}]}}));
     assert!(request.train.is_none());
+    assert_eq!(sealed.sources, Sources::default());
     let item = &request.inference[0];
     assert_eq!((item.steps, item.cfg_scale, item.width, item.height, item.seed), (50, 7.0, 512, 512, -1));
     assert_eq!(item.sampler(), SamplerName::Euler);
@@ -102,7 +113,10 @@ fn a_body_that_is_no_job_is_refused_with_the_way_out() {
 fn an_inference_item_needs_a_prompt() {
     for item in [json!({}), json!({"prompt": null})] {
         let body = with("/input/inference", json!([{"prompt": "first"}, item]));
-        assert_eq!(refusal(&body), "input.inference[1].prompt is missing; it must be a text.");
+        assert_eq!(
+            refusal(&body),
+            "input.inference[1].prompt is missing; it must be a text of at most 20000 characters."
+        );
     }
     let body = with("/input/inference", json!({"prompt": "not in a list"}));
     assert_eq!(
@@ -122,7 +136,8 @@ fn a_training_needs_its_zip() {
         assert_eq!(
             sentence,
             format!(
-                "input.train.data_url is the text \"{wrong}\", but must be a URL that begins with http:// or https://."
+                "input.train.data_url is the text \"{wrong}\", but must be a URL of at most 4096 characters that begins with http:// \
+                 or https:// or null."
             )
         );
     }
@@ -131,12 +146,12 @@ fn a_training_needs_its_zip() {
 #[test]
 fn wrong_types_are_named_with_the_value_that_was_found() {
     let cases = [
-        ("text_steps", json!(1.5), "1.5, but must be a whole number, 0 or more."),
-        ("text_steps", json!("many"), "the text \"many\", but must be a whole number, 0 or more."),
-        ("text_steps", json!(true), "true, but must be a whole number, 0 or more."),
-        ("text_steps", json!(-1), "-1, but must be a whole number, 0 or more."),
-        ("text_steps", json!([350]), "a list, but must be a whole number, 0 or more."),
-        ("unet_learning_rate", json!({"max": 1}), "an object, but must be a number."),
+        ("text_steps", json!(1.5), "1.5, but must be a whole number from 0 to 100000."),
+        ("text_steps", json!("many"), "the text \"many\", but must be a whole number from 0 to 100000."),
+        ("text_steps", json!(true), "true, but must be a whole number from 0 to 100000."),
+        ("text_steps", json!(-1), "-1, but must be a whole number from 0 to 100000."),
+        ("text_steps", json!([350]), "a list, but must be a whole number from 0 to 100000."),
+        ("unet_learning_rate", json!({"max": 1}), "an object, but must be a number from 0 to 1."),
         ("offset_noise", json!("yes"), "the text \"yes\", but must be true or false."),
         (
             "unet_lr_scheduler",
@@ -144,14 +159,22 @@ fn wrong_types_are_named_with_the_value_that_was_found() {
             "the text \"cosinus\", but must be one of linear, cosine, cosine_with_restarts, polynomial, constant, \
              constant_with_warmup.",
         ),
-        ("concept_name", json!(7), "7, but must be a text or null."),
+        ("concept_name", json!(7), "7, but must be a text of at most 200 characters that is not blank or null."),
         (
             "concept_name",
             json!("  "),
-            "the text \"  \", but must be a text of at most 200 characters that is not blank.",
+            "the text \"  \", but must be a text of at most 200 characters that is not blank or null.",
         ),
-        ("hf_model", json!("anything"), "the text \"anything\", but must be a repository name such as owner/name."),
-        ("hf_model", json!("../secret"), "the text \"../secret\", but must be a repository name such as owner/name."),
+        (
+            "hf_model",
+            json!("anything"),
+            "the text \"anything\", but must be a repository name such as owner/name or null.",
+        ),
+        (
+            "hf_model",
+            json!("../secret"),
+            "the text \"../secret\", but must be a repository name such as owner/name or null.",
+        ),
     ];
     for (field, value, rest) in cases {
         assert_eq!(refusal(&with(&format!("/input/train/{field}"), value)), format!("input.train.{field} is {rest}"));
@@ -163,10 +186,10 @@ fn limits_are_stated_in_full() {
     let cases = [
         ("unet_resolution", json!(100), "100, but must be a multiple of 64 from 64 to 1024."),
         ("text_resolution", json!(2048), "2048, but must be a multiple of 64 from 64 to 1024."),
-        ("text_steps", json!(100_001), "100001, but must be from 0 to 100000."),
-        ("unet_batch_size", json!(0), "0, but must be from 1 to 16."),
-        ("unet_learning_rate", json!(-0.5), "-0.5, but must be from 0 to 1."),
-        ("text_seed", json!(-1), "-1, but must be from 0 to 4294967295."),
+        ("text_steps", json!(100_001), "100001, but must be a whole number from 0 to 100000."),
+        ("unet_batch_size", json!(0), "0, but must be a whole number from 1 to 16."),
+        ("unet_learning_rate", json!(-0.5), "-0.5, but must be a number from 0 to 1."),
+        ("text_seed", json!(-1), "-1, but must be a whole number from 0 to 4294967295."),
         ("text_8_bit_adam", json!(true), "true, but must be false (8-bit Adam is not available in this version)."),
     ];
     for (field, value, rest) in cases {
@@ -190,7 +213,7 @@ fn an_unknown_key_is_told_the_nearest_known_one_or_all_of_them() {
     assert_eq!(unknown("/input/trian"), "input.trian is not a known parameter; perhaps train was meant.");
     assert_eq!(unknown("/input/zzzzzzzzzz"), "input.zzzzzzzzzz is not a known parameter; known are train, inference.");
     let sentence = unknown("/input/train/a_key_far_from_all_others");
-    assert!(sentence.contains("known are data_url, concept_name, offset_noise"), "{sentence}");
+    assert!(sentence.contains("known are data_url, hf_model, hf_token"), "{sentence}");
 }
 
 #[test]
@@ -198,13 +221,13 @@ fn unknown_keys_beside_input_are_dropped() {
     let mut body = smallest();
     body["id"] = json!("client-side");
     body["colour"] = json!({"of": "the envelope"});
-    assert!(JobRequest::parse(&body).is_ok());
+    assert!(JobRequest::parse(body.clone()).is_ok());
 }
 
 #[test]
 fn a_model_comes_from_one_place_only() {
     let mut body = with("/input/train/hf_model", json!("andite/anything-v4.0"));
-    assert!(JobRequest::parse(&body).is_ok());
+    assert!(JobRequest::parse(body.clone()).is_ok());
     body["input"]["train"]["ckpt_link"] = json!("https://models.example/a.ckpt");
     assert_eq!(
         refusal(&body),
@@ -212,7 +235,7 @@ fn a_model_comes_from_one_place_only() {
          one model."
     );
     body["input"]["train"]["hf_model"] = Value::Null;
-    assert!(JobRequest::parse(&body).is_ok());
+    assert!(JobRequest::parse(body.clone()).is_ok());
 }
 
 #[test]
@@ -247,13 +270,12 @@ fn null_is_the_same_as_leaving_a_field_out() {
     for key in ["webhook", "webhookV2", "policy", "s3Config"] {
         body[key] = Value::Null;
     }
-    assert_eq!(JobRequest::parse(&body).unwrap(), JobRequest::parse(&smallest()).unwrap());
+    assert_eq!(parsed(&body), parsed(&smallest()));
 }
 
 #[test]
 fn a_null_sampler_name_gives_way_to_sampler_index() {
-    let sampler =
-        |item: Value| JobRequest::parse(&json!({"input": {"inference": [item]}})).unwrap().inference[0].sampler();
+    let sampler = |item: Value| settings(&json!({"input": {"inference": [item]}})).inference[0].sampler();
     assert_eq!(sampler(json!({"prompt": "p", "sampler_index": "Euler a"})), SamplerName::Euler);
     assert_eq!(sampler(json!({"prompt": "p", "sampler_name": null, "sampler_index": "Euler a"})), SamplerName::EulerA);
     assert_eq!(sampler(json!({"prompt": "p", "sampler_name": "k_euler_ancestral"})), SamplerName::EulerA);
@@ -267,12 +289,12 @@ fn numbers_may_be_written_as_texts_or_with_a_point() {
     body["input"]["train"]["unet_epochs"] = json!(20.0);
     body["input"]["train"]["unet_learning_rate"] = json!("2e-6");
     body["input"]["train"]["text_learning_rate"] = json!(1);
-    let train = JobRequest::parse(&body).unwrap().train.unwrap();
+    let train = settings(&body).train.unwrap();
     assert_eq!((train.text_steps, train.unet_epochs), (350, 20));
     assert_eq!((train.unet_learning_rate, train.text_learning_rate), (2e-6, 1.0));
     for not_a_number in ["NaN", "inf", "1e999", ""] {
         body["input"]["train"]["unet_learning_rate"] = json!(not_a_number);
-        assert!(refusal(&body).ends_with("but must be a number."), "{not_a_number}");
+        assert!(refusal(&body).ends_with("but must be a number from 0 to 1."), "{not_a_number}");
     }
 }
 
@@ -280,14 +302,14 @@ fn numbers_may_be_written_as_texts_or_with_a_point() {
 fn passback_returns_whatever_json_it_was() {
     for value in [json!("a text"), json!(7), json!({"deep": [1, {"er": null}]}), json!([]), json!(false)] {
         let body = json!({"input": {"inference": [{"prompt": "p", "passback": value}]}});
-        assert_eq!(JobRequest::parse(&body).unwrap().inference[0].passback.as_ref(), Some(&value));
+        assert_eq!(settings(&body).inference[0].passback.as_ref(), Some(&value));
     }
 }
 
 #[test]
 fn the_misspelt_alias_of_the_documentation_is_accepted() {
     let item = |key: &str, value: i64| json!({"input": {"inference": [{"prompt": "p", key: value}]}});
-    let parsed = JobRequest::parse(&item("seed_resized_from_w", 0)).unwrap();
+    let parsed = settings(&item("seed_resized_from_w", 0));
     assert_eq!(parsed.inference[0].seed_resize_from_w, 0);
     assert_eq!(
         refusal(&item("seed_resized_from_w", 512)),
@@ -300,7 +322,7 @@ fn the_misspelt_alias_of_the_documentation_is_accepted() {
 fn an_item_cannot_ask_for_more_images_than_a_page_holds() {
     let item =
         |batch: u32, n: u32| json!({"input": {"inference": [{"prompt": "p", "batch_size": batch, "n_iter": n}]}});
-    assert_eq!(JobRequest::parse(&item(32, 8)).unwrap().inference[0].images(), 256);
+    assert_eq!(settings(&item(32, 8)).inference[0].images(), 256);
     assert_eq!(
         refusal(&item(32, 9)),
         "input.inference[0].batch_size x input.inference[0].n_iter is 288, but must be at most 256; split the item."
@@ -314,28 +336,29 @@ fn an_item_cannot_ask_for_more_images_than_a_page_holds() {
 
 #[test]
 fn a_webhook_is_an_address_and_its_second_name_counts_when_the_first_is_absent() {
-    let parsed = |body: &Value| JobRequest::parse(body).unwrap().webhook;
+    let webhook = |body: &Value| parsed(body).sealed.secrets.webhook.map(|url| url.reveal().to_owned());
     let mut body = with("/webhook", json!("https://hooks.example/a?token=1"));
-    assert_eq!(parsed(&body).as_deref(), Some("https://hooks.example/a?token=1"));
+    assert_eq!(webhook(&body).as_deref(), Some("https://hooks.example/a?token=1"));
     body["webhookV2"] = json!("https://hooks.example/b");
-    assert_eq!(parsed(&body).as_deref(), Some("https://hooks.example/a?token=1"));
+    assert_eq!(webhook(&body).as_deref(), Some("https://hooks.example/a?token=1"));
     body["webhook"] = Value::Null;
-    assert_eq!(parsed(&body).as_deref(), Some("https://hooks.example/b"));
-    assert_eq!(parsed(&with("/webhook", json!(""))), None);
+    assert_eq!(webhook(&body).as_deref(), Some("https://hooks.example/b"));
+    assert_eq!(webhook(&with("/webhook", json!(""))), None);
     assert_eq!(
         refusal(&with("/webhook", json!("hooks.example"))),
-        "webhook is the text \"hooks.example\", but must be a URL that begins with http:// or https://."
+        "webhook is the text \"hooks.example\", but must be a URL of at most 4096 characters that begins with http:// or \
+         https://."
     );
 }
 
 #[test]
 fn a_policy_has_runpods_keys_and_limits() {
     let policy = json!({"executionTimeout": 600_000, "ttl": 86_400_000, "lowPriority": true});
-    let parsed = JobRequest::parse(&with("/policy", policy)).unwrap().policy;
+    let parsed = settings(&with("/policy", policy)).policy;
     assert_eq!((parsed.executionTimeout, parsed.ttl, parsed.lowPriority), (Some(600_000), Some(86_400_000), true));
     assert_eq!(
         refusal(&with("/policy", json!({"ttl": 9_999}))),
-        "policy.ttl is 9999, but must be from 10000 to 604800000."
+        "policy.ttl is 9999, but must be a whole number from 10000 to 604800000 or null."
     );
     assert_eq!(
         refusal(&with("/policy", json!({"executiontimeout": 1}))),
@@ -345,18 +368,43 @@ fn a_policy_has_runpods_keys_and_limits() {
 
 #[test]
 fn a_bucket_of_ones_own_is_refused_before_a_training_is_wasted() {
-    let sentence = refusal(&with("/s3Config", json!({"accessId": "id", "accessSecret": "hidden"})));
+    let mut bucket = json!({"accessId": "id", "accessSecret": "hidden", "bucketName": "models"});
+    assert!(
+        refusal(&with("/s3Config", bucket.clone())).starts_with("s3Config.endpointUrl is missing; it must be a URL")
+    );
+    bucket["endpointUrl"] = json!("https://s3.example");
+    let sentence = refusal(&with("/s3Config", bucket));
     assert!(sentence.starts_with("s3Config is given, but uploading to your own bucket is not available"), "{sentence}");
     assert!(!sentence.contains("hidden"));
 }
 
 #[test]
-fn a_parsed_request_survives_its_own_json() {
+fn settings_and_what_is_sealed_survive_their_own_json() {
     let mut body = with("/input/train/hf_token", json!("hf_abc"));
     body["input"]["inference"] = json!([{"prompt": "p", "passback": {"a": 1}, "sampler_name": null}]);
-    let request = JobRequest::parse(&body).unwrap();
-    let text = serde_json::to_string(&request).unwrap();
-    assert_eq!(serde_json::from_str::<JobRequest>(&text).unwrap(), request);
+    body["webhook"] = json!("https://hooks.example/secret");
+    body["s3Config"] = json!({
+        "accessId": "id", "accessSecret": "key", "bucketName": "b", "endpointUrl": "https://s3.example", "objectPath": "models",
+    });
+    let JobRequest { settings, sealed } = JobRequest::read(body).unwrap();
+    let text = serde_json::to_string(&settings).unwrap();
+    assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    let text = serde_json::to_string(&sealed).unwrap();
+    assert_eq!(serde_json::from_str::<Sealed>(&text).unwrap(), sealed);
+}
+
+#[test]
+fn the_settings_of_a_training_may_be_read_without_its_sources() {
+    let alone = json!({"data_url": "https://photos.example/dog.zip", "text_steps": 7});
+    assert_eq!(TrainSettings::parse_alone(alone, "train").unwrap().text_steps, 7);
+    let error = TrainSettings::parse_alone(json!({"text_step": 7}), "train").unwrap_err();
+    assert_eq!(error.to_string(), "train.text_step is not a known parameter; perhaps text_steps was meant.");
+}
+
+#[test]
+fn a_key_of_ten_megabytes_is_not_echoed() {
+    let sentence = refusal(&with(&format!("/input/train/{}", "k".repeat(10 << 20)), json!(1)));
+    assert!(sentence.len() < 1_000, "{} bytes", sentence.len());
 }
 
 #[test]

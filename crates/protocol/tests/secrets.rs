@@ -1,32 +1,27 @@
-//! A token that a client sends never comes back: not in an error, a debug print, a view or a webhook body.
+//! What a client sends as a secret never comes back: not in an error, a debug print, a stored request, a view, a webhook
+//! body or the child's assignment.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use protocol::request::redact;
-use protocol::view::{ApiVersion, job_view, webhook_body};
-use protocol::{JobId, JobRecord, JobRequest, JobStatus, Secret};
+use protocol::bucket::S3Config;
+use protocol::parameter::{Kind, Secrecy};
+use protocol::secret::without_secrets;
+use protocol::shown::shown_request;
+use protocol::train::train_table;
+use protocol::{JobId, JobRequest, Secret, SecretUrl};
 use serde_json::{Value, json};
 
-const TOKEN: &str = "hf_do_not_show_me";
+const TOKEN: &str = "do_not_show_me";
 
+/// A request with a secret in every place that takes one.
 fn body() -> Value {
-    json!({"input": {"train": {"data_url": "https://photos.example/dog.zip", "hf_model": "a/b", "hf_token": TOKEN}}})
-}
-
-fn record() -> JobRecord {
-    JobRecord {
-        id: "job-1".parse().unwrap(),
-        status: JobStatus::InQueue,
-        input: body()["input"].clone(),
-        webhook: Some(format!("https://hooks.example/?token={TOKEN}")),
-        output: None,
-        progress: None,
-        error: None,
-        created_ms: 0,
-        started_ms: None,
-        done_ms: None,
-        attempts: 0,
-        worker: None,
-    }
+    let signed = |host: &str| format!("https://user:{TOKEN}@{host}.example/x.zip?sig={TOKEN}#{TOKEN}");
+    json!({
+        "input": {"train": {
+            "data_url": signed("photos"), "hf_model": null, "hf_token": TOKEN, "ckpt_link": signed("models"),
+        }},
+        "webhook": format!("https://hooks.example/services/{TOKEN}?token={TOKEN}"),
+        "s3Config": {"accessId": TOKEN, "accessSecret": TOKEN, "bucketName": "models", "endpointUrl": signed("s3")},
+    })
 }
 
 #[test]
@@ -34,54 +29,105 @@ fn a_secret_prints_stars_and_reveals_itself_on_request_only() {
     let secret = Secret::new(TOKEN);
     assert_eq!(format!("{secret} {secret:?}"), "*** ***");
     assert_eq!(secret.reveal(), TOKEN);
+    let url = SecretUrl::new("https://me:pw@photos.example/dog.zip?X-Amz-Signature=1");
+    assert_eq!(format!("{url} {url:?}"), "https://photos.example/dog.zip?*** https://photos.example/dog.zip?***");
 }
 
 #[test]
-fn a_debug_print_of_a_request_or_a_record_shows_no_token() {
-    let request = JobRequest::parse(&body()).unwrap();
-    assert_eq!(request.train.as_ref().unwrap().hf_token.as_ref().unwrap().reveal(), TOKEN);
-    assert!(!format!("{request:?}").contains(TOKEN));
-    assert!(!format!("{:?}", record()).contains(TOKEN));
+fn an_address_is_shown_without_credentials_query_and_fragment() {
+    let cases = [
+        ("https://a.example/x.zip", "https://a.example/x.zip"),
+        ("https://a.example?q=1", "https://a.example?***"),
+        ("https://a:b@c:d@a.example/x#f", "https://a.example/x?***"),
+        ("https://a.example/@x", "https://a.example/@x"),
+        ("https://a:b@evil.example\\@good.example/x", "https://evil.example\\@good.example/x"),
+        ("no address?q=1", "no address?***"),
+    ];
+    for (url, shown) in cases {
+        assert_eq!(without_secrets(url), shown);
+    }
 }
 
 #[test]
-fn no_error_repeats_a_token_wherever_it_was_put() {
-    let mut wrong_type = body();
-    wrong_type["input"]["train"]["hf_token"] = json!([TOKEN]);
-    let mut train_in_a_list = body();
-    train_in_a_list["input"]["train"] = json!([body()["input"]["train"]]);
-    let mut misspelt = body();
-    misspelt["input"]["train"]["hf_tokn"] = json!(TOKEN);
+fn a_debug_print_of_a_request_shows_no_secret() {
+    let request = JobRequest::read(body()).unwrap();
+    assert_eq!(request.sealed.secrets.hf_token.as_ref().unwrap().reveal(), TOKEN);
+    assert!(!format!("{request:?}").contains(TOKEN), "{request:?}");
+}
+
+#[test]
+fn settings_hold_no_secret_and_no_source() {
+    let settings = serde_json::to_string(&JobRequest::read(body()).unwrap().settings).unwrap();
+    for absent in [TOKEN, "photos.example", "models.example", "hooks.example", "s3.example"] {
+        assert!(!settings.contains(absent), "{settings}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_request_is_all_but_its_secrets() {
+    assert_eq!(
+        shown_request(body()),
+        json!({
+            "input": {"train": {
+                "data_url": "https://photos.example/x.zip?***", "hf_model": null, "hf_token": "***",
+                "ckpt_link": "https://models.example/x.zip?***",
+            }},
+            "s3Config": {
+                "accessId": "***", "accessSecret": "***", "bucketName": "models",
+                "endpointUrl": "https://s3.example/x.zip?***",
+            },
+            "webhook": "***",
+        })
+    );
+    let odd = json!({
+        "input": {"train": {"hf_token": {"deep": TOKEN}, "data_url": [TOKEN]}}, "s3Config": TOKEN, "webhook": [TOKEN],
+    });
+    assert!(!shown_request(odd).to_string().contains(TOKEN));
+    assert!(!shown_request(json!({"input": {"train": [{"hf_token": TOKEN}]}})).to_string().contains(TOKEN));
+    assert_eq!(shown_request(json!({"input": {"train": null}, "extra": TOKEN})), json!({"input": {"train": null}}));
+    assert_eq!(shown_request(json!([TOKEN])), Value::Null);
+}
+
+#[test]
+fn no_error_repeats_a_secret_wherever_it_was_put() {
+    let base = json!({"input": {"train": {"data_url": "https://photos.example/dog.zip"}}});
+    let with = |pointer: &str, key: &str, value: Value| {
+        let mut body = base.clone();
+        body.pointer_mut(pointer).unwrap()[key] = value;
+        body
+    };
+    let unusable = format!("https://photos example/x?sig={TOKEN}");
     let wrong = [
-        wrong_type,
-        train_in_a_list,
-        misspelt,
-        json!([body()]),
-        json!({"input": [body()["input"]]}),
-        json!({"input": {"inference": body()["input"]}}),
+        with("/input/train", "hf_token", json!([TOKEN])),
+        with("/input", "train", json!([{"hf_token": TOKEN}])),
+        with("/input/train", "hf_tokn", json!(TOKEN)),
+        with("/input/train", "data_url", json!(unusable)),
+        with("/input/train", "ckpt_link", json!(format!("ftp://models.example/x?sig={TOKEN}"))),
+        with("", "webhook", json!(format!("https://hooks.example/{TOKEN}{}", "x".repeat(5000)))),
+        with("", "s3Config", json!({"accessId": TOKEN, "accessSecret": [TOKEN]})),
+        with("", "s3Config", json!([TOKEN])),
+        json!([{"hf_token": TOKEN}]),
+        json!({"input": [{"hf_token": TOKEN}]}),
+        json!({"input": {"inference": {"hf_token": TOKEN}}}),
     ];
     for body in wrong {
-        let error = JobRequest::parse(&body).unwrap_err();
+        let error = JobRequest::read(body).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
     }
 }
 
 #[test]
-fn views_show_the_input_with_stars_for_its_token() {
-    let view = job_view(&record(), ApiVersion::V1, |_| String::new());
-    assert_eq!(view["input"]["train"]["hf_token"], json!("***"));
-    assert_eq!(view["input"]["train"]["hf_model"], json!("a/b"));
-    let hook = webhook_body(&record(), |_| String::new());
-    assert_eq!(hook["input"]["train"]["hf_token"], json!("***"));
-    assert!(job_view(&record(), ApiVersion::V2, |_| String::new()).get("input").is_none());
-}
-
-#[test]
-fn redacting_keeps_an_absent_or_null_token_as_it_was() {
-    for input in [json!({}), json!({"train": null}), json!({"train": {"hf_token": null}}), json!(7)] {
-        assert_eq!(redact(input.clone()), input);
+fn every_field_whose_name_says_secret_is_marked() {
+    let fields = train_table().into_iter().chain(S3Config::table().iter().cloned());
+    for field in fields.filter(|field| field.kind == Kind::Text) {
+        let name = field.name.to_ascii_lowercase();
+        let expected = match name.as_str() {
+            name if ["token", "secret", "accessid"].iter().any(|word| name.contains(word)) => Secrecy::Whole,
+            name if ["url", "link"].iter().any(|word| name.contains(word)) => Secrecy::Query,
+            _ => Secrecy::Open,
+        };
+        assert_eq!(field.secrecy, expected, "{}", field.name);
     }
-    assert_eq!(redact(json!({"train": {"hf_token": 7}})), json!({"train": {"hf_token": "***"}}));
 }
 
 #[test]

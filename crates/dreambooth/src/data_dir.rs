@@ -33,7 +33,8 @@ impl DataDir {
         let shown = path.display();
         durable::create_private_dir(path).map_err(cannot(format!("make the data directory {shown}")))?;
         let path = path.canonicalize().map_err(cannot(format!("open the data directory {shown}")))?;
-        let mode = fs::metadata(&path).map_err(cannot(format!("open the data directory {shown}")))?.permissions().mode();
+        let mode =
+            fs::metadata(&path).map_err(cannot(format!("open the data directory {shown}")))?.permissions().mode();
         if mode & OTHERS != 0 {
             return Err(Failure(format!(
                 "the data directory {shown} can be read by others and is not this user's to close; let its owner run \
@@ -103,5 +104,7 @@ fn refuse_shared(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let shown = path.display();
-    Err(Failure(format!("the data directory {shown} is a folder for everybody's files; give a folder of its own, such as {shown}/dreambooth")))
+    Err(Failure(format!(
+        "the data directory {shown} is a folder for everybody's files; give a folder of its own, such as {shown}/dreambooth"
+    )))
 }

@@ -138,7 +138,9 @@ async fn tell_who_is_let_in(args: &ServeArgs, store: &JobStore) -> Result<(), Fa
         tracing::warn!("--no-auth: every program on this machine may use the service");
     } else if !store.has_keys().await? {
         let data_dir = args.work.data_dir.display();
-        tracing::warn!("no API key exists, so nobody is let in; make one with: dreambooth keys create --data-dir {data_dir}");
+        tracing::warn!(
+            "no API key exists, so nobody is let in; make one with: dreambooth keys create --data-dir {data_dir}"
+        );
     }
     Ok(())
 }

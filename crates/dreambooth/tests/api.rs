@@ -164,7 +164,8 @@ fn keys_are_made_listed_and_revoked() {
 #[test]
 fn no_auth_is_for_programs_of_this_machine_alone() {
     let (_dir, data_dir) = fresh();
-    let open = program().args(["serve", "--no-auth", "--listen", "0.0.0.0:0", "--data-dir"]).arg(&data_dir).output().unwrap();
+    let open =
+        program().args(["serve", "--no-auth", "--listen", "0.0.0.0:0", "--data-dir"]).arg(&data_dir).output().unwrap();
     assert!(!open.status.success());
     assert_eq!(
         complaint(&open),
@@ -188,7 +189,8 @@ fn nobody_else_may_look_into_the_data_directory() {
     let api = Api::start(&data_dir, &[]);
     assert_eq!(api.post("/v2/dream-booth-v1/run", &[("authorization", &key)], &drawing()).0, 200);
     let found = entries_of(&data_dir);
-    for expected in ["", "jobs.db", "jobs.db-wal", "jobs.db-shm", "master.key", "signing.key", "listening", "artifacts"] {
+    for expected in ["", "jobs.db", "jobs.db-wal", "jobs.db-shm", "master.key", "signing.key", "listening", "artifacts"]
+    {
         assert!(found.iter().any(|(path, _)| *path == data_dir.join(expected)), "{expected} is missing: {found:?}");
     }
     for (path, mode) in found {
@@ -200,7 +202,8 @@ fn nobody_else_may_look_into_the_data_directory() {
 fn entries_of(dir: &Path) -> Vec<(PathBuf, u32)> {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
     let below = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let below = below.flat_map(|path| if path.is_dir() { entries_of(&path) } else { vec![(path.clone(), mode(&path))] });
+    let below =
+        below.flat_map(|path| if path.is_dir() { entries_of(&path) } else { vec![(path.clone(), mode(&path))] });
     std::iter::once((dir.join(""), mode(dir))).chain(below).collect()
 }
 

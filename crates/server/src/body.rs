@@ -38,10 +38,7 @@ pub struct BodyRoom {
 
 impl Default for BodyRoom {
     fn default() -> Self {
-        Self {
-            bytes: Arc::new(Semaphore::new(LARGE_AT_ONCE_BYTES)),
-            parsers: Arc::new(Semaphore::new(PARSED_AT_ONCE)),
-        }
+        Self { bytes: Arc::new(Semaphore::new(LARGE_AT_ONCE_BYTES)), parsers: Arc::new(Semaphore::new(PARSED_AT_ONCE)) }
     }
 }
 

@@ -74,7 +74,7 @@ impl Janitor {
             let jobs = self.store.jobs_to_sweep(SETTLED_MS, BATCH).await?;
             let mut done = 0;
             for job in &jobs {
-                if is_gone(&job.id, self.remove_needless(job).await) {
+                if is_gone(&job.id, &self.remove_needless(job).await) {
                     self.store.mark_swept(&job.id).await?;
                     done += 1;
                 }
@@ -103,7 +103,7 @@ impl Janitor {
             let jobs = self.store.expired_jobs(retention_ms, BATCH).await?;
             let mut done = 0;
             for job in &jobs {
-                if is_gone(&job.id, self.artifacts.delete_job(&job.id).await) {
+                if is_gone(&job.id, &self.artifacts.delete_job(&job.id).await) {
                     self.store.forget_job(&job.id).await?;
                     done += 1;
                 }
@@ -116,8 +116,8 @@ impl Janitor {
     }
 }
 
-fn is_gone(job: &JobId, removed: Result<(), TransferError>) -> bool {
-    if let Err(error) = &removed {
+fn is_gone(job: &JobId, removed: &Result<(), TransferError>) -> bool {
+    if let Err(error) = removed {
         tracing::error!(%job, %error, "files of an ended job cannot be deleted; the next round tries again");
     }
     removed.is_ok()

@@ -15,6 +15,7 @@ pub fn connections_for(wanted: usize) -> usize {
         Err(_) => limit.current,
     };
     // None is no limit.
-    let files = granted.map_or(wanted, |files| usize::try_from(files.saturating_sub(KEPT_FOR_OTHERS)).unwrap_or(wanted));
+    let files =
+        granted.map_or(wanted, |files| usize::try_from(files.saturating_sub(KEPT_FOR_OTHERS)).unwrap_or(wanted));
     files.clamp(1, wanted)
 }

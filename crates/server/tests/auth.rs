@@ -96,10 +96,15 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
     let site = Site::open().await;
     let id = site.run(&smallest()).await;
     let base = "/v2/dream-booth-v1";
-    let reading =
-        [("GET", format!("{base}/health")), ("GET", format!("{base}/status/{id}")), ("POST", format!("{base}/status/{id}"))];
+    let reading = [
+        ("GET", format!("{base}/health")),
+        ("GET", format!("{base}/status/{id}")),
+        ("POST", format!("{base}/status/{id}")),
+    ];
     let writing = [("POST", format!("{base}/run")), ("POST", format!("{base}/cancel/{id}"))];
-    for (scope, reads, writes) in [(Scope::Read, true, false), (Scope::Write, false, true), (Scope::Worker, false, false)] {
+    for (scope, reads, writes) in
+        [(Scope::Read, true, false), (Scope::Write, false, true), (Scope::Worker, false, false)]
+    {
         let key = site.state.store.create_key(scope.as_str(), &[scope], &Endpoints::All).await.unwrap();
         for (needed, allowed, operations) in [("read", reads, &reading[..]), ("write", writes, &writing[..])] {
             for (method, path) in operations {

@@ -80,7 +80,10 @@ async fn a_body_that_stops_coming_is_told_so() {
     stream.write_all(b"{\"input\":").await.unwrap();
     let answer = answer(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
-    assert!(answer.ends_with(r#"{"error":"the request body stopped coming in for 0.3 s; send the request again."}"#), "{answer}");
+    assert!(
+        answer.ends_with(r#"{"error":"the request body stopped coming in for 0.3 s; send the request again."}"#),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -49,7 +49,10 @@ async fn addresses_begin_with_the_public_url_or_else_with_the_name_that_was_aske
     site.run(&smallest()).await;
     let id = site.complete_next().await;
     let url = site.status("v1", &id).await["output"]["train"]["report_url"].as_str().unwrap().to_owned();
-    assert!(url.starts_with(&format!("https://api.example/v2/dream-booth-v1/files/{id}/1/train.json?expires=")), "{url}");
+    assert!(
+        url.starts_with(&format!("https://api.example/v2/dream-booth-v1/files/{id}/1/train.json?expires=")),
+        "{url}"
+    );
 
     let site = Site::with(|config| config.public_url = "http://0.0.0.0:8000".into()).await;
     site.run(&smallest()).await;

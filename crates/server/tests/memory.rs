@@ -37,7 +37,8 @@ impl Server {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address = lines.map(Result::unwrap).find_map(|line| line.split_once("listening on ").map(|(_, at)| at.into()));
+        let address =
+            lines.map(Result::unwrap).find_map(|line| line.split_once("listening on ").map(|(_, at)| at.into()));
         Self { process, address: address.unwrap() }
     }
 
@@ -123,7 +124,10 @@ fn hostile_bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("a passback", filled("{\"input\":{\"inference\":[{\"prompt\":\"p\",\"passback\":[", "0,", "0]}]}}")),
         ("a prompt", filled("{\"input\":{\"inference\":[{\"prompt\":\"", "p", "\"}]}}")),
         ("a webhook", filled("{\"input\":{\"inference\":[{\"prompt\":\"p\"}]},\"webhook\":\"http://a/", "p", "\"}")),
-        ("something that is ignored", filled("{\"input\":{\"inference\":[{\"prompt\":\"p\"}]},\"more\":\"", "p", "\"}")),
+        (
+            "something that is ignored",
+            filled("{\"input\":{\"inference\":[{\"prompt\":\"p\"}]},\"more\":\"", "p", "\"}"),
+        ),
         ("no text at all", vec![0xff; BODY_MAX_BYTES]),
     ]
 }

@@ -184,7 +184,8 @@ async fn a_result_finished_after_a_cancel_is_not_shown() {
     let id = site.run(&smallest()).await;
     let claim = site.claim().await;
     site.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &json!({})).await;
-    let late = site.state.store.fail(&claim.lease, &Failure::new(FailureCode::ChildDied, "too late"), None).await.unwrap();
+    let late =
+        site.state.store.fail(&claim.lease, &Failure::new(FailureCode::ChildDied, "too late"), None).await.unwrap();
     assert!(!late.is_held());
     let view = site.status("v2", &id).await;
     assert_eq!((&view["status"], view.get("error")), (&json!("CANCELLED"), None));
@@ -206,8 +207,7 @@ async fn health_has_every_counter_that_any_client_decodes() {
     site.claim().await;
     for (name, state) in [("local-0", WorkerState::Idle), ("local-1", WorkerState::Running)] {
         let worker = WorkerIdentity::new(name, 1).unwrap();
-        let presence =
-            Presence { worker, endpoint: ENDPOINT.into(), version: "test".into(), state, draining: false };
+        let presence = Presence { worker, endpoint: ENDPOINT.into(), version: "test".into(), state, draining: false };
         site.state.store.report_worker(&presence).await.unwrap();
     }
     let health = site.get("/v1/dream-booth-v1/health").await.json();

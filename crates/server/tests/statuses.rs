@@ -120,22 +120,14 @@ fn refusals() -> Vec<(ApiError, u16, &'static str)> {
             500,
             "internal error: the job store failed; the server's log says why.",
         ),
-        (
-            ApiError::Artifacts(file()),
-            500,
-            "internal error: the file could not be read; the server's log says why.",
-        ),
+        (ApiError::Artifacts(file()), 500, "internal error: the file could not be read; the server's log says why."),
         (
             ApiError::FileRead(std::io::ErrorKind::Other.into()),
             500,
             "internal error: the file could not be read; the server's log says why.",
         ),
         (ApiError::Panic, 500, "internal error: the server's log says why."),
-        (
-            ApiError::TimedOut { limit_s: 60 },
-            503,
-            "the request took longer than 60 s and was given up; try again.",
-        ),
+        (ApiError::TimedOut { limit_s: 60 }, 503, "the request took longer than 60 s and was given up; try again."),
         (ApiError::NotReady, 503, "not ready: the job store does not answer; the server's log says why."),
     ]
 }

@@ -28,7 +28,8 @@ async fn a_program_of_this_machine_needs_no_key() {
     for host in ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000", "127.8.9.1:8000"] {
         let answer = send(&site, "GET", "/v2/dream-booth-v1/health", &[("host", host)]).await;
         assert_eq!(answer.status, StatusCode::OK, "{host}");
-        let own_page = [("host", host), ("origin", "http://localhost:8000"), ("content-type", "application/json; charset=utf-8")];
+        let own_page =
+            [("host", host), ("origin", "http://localhost:8000"), ("content-type", "application/json; charset=utf-8")];
         let answer = send(&site, "POST", RUN, &own_page).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     }
@@ -70,7 +71,9 @@ async fn a_page_under_a_name_that_leads_here_reads_nothing() {
 #[tokio::test]
 async fn a_page_of_another_origin_submits_and_cancels_nothing() {
     let site = open().await;
-    for origin in ["https://evil.example", "http://evil.example:8000", "http://localhost:3000", "https://localhost:8000", "null"] {
+    for origin in
+        ["https://evil.example", "http://evil.example:8000", "http://localhost:3000", "https://localhost:8000", "null"]
+    {
         let headers = [("host", "localhost:8000"), ("origin", origin), ("content-type", "application/json")];
         for path in [RUN, "/v1/dream-booth-v1/cancel/x"] {
             let answer = send(&site, "POST", path, &headers).await;
@@ -79,7 +82,12 @@ async fn a_page_of_another_origin_submits_and_cancels_nothing() {
         }
     }
     // What a page may send without asking: a form, or text. Its browser adds an origin, but old ones do not.
-    for content in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain; application/json"] {
+    for content in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain; application/json",
+    ] {
         let answer = send(&site, "POST", RUN, &[("host", "localhost:8000"), ("content-type", content)]).await;
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content}");
         assert_eq!(
@@ -88,7 +96,10 @@ async fn a_page_of_another_origin_submits_and_cancels_nothing() {
              application/json."
         );
     }
-    assert_eq!(send(&site, "POST", RUN, &[("host", "localhost:8000")]).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        send(&site, "POST", RUN, &[("host", "localhost:8000")]).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     assert_eq!(site.state.store.counts(protocol::ENDPOINT).await.unwrap().in_queue, 0);
 }
 

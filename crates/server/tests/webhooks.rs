@@ -164,7 +164,12 @@ async fn a_webhook_that_can_never_be_asked_is_refused_with_its_job() {
     let mut site = Site::open().await;
     site.state.network = Network::new(NetworkPolicy::default()).unwrap();
     site.router = server::router(site.state.clone());
-    for url in ["http://127.0.0.1:9/hook", "http://169.254.169.254/latest", "https://user:s3cret@hooks.example/", "http://a:0/"] {
+    for url in [
+        "http://127.0.0.1:9/hook",
+        "http://169.254.169.254/latest",
+        "https://user:s3cret@hooks.example/",
+        "http://a:0/",
+    ] {
         let answer = site.post("/v2/dream-booth-v1/run", &with_webhook(url)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{url}");
         let sentence = answer.error();
@@ -186,8 +191,15 @@ async fn a_receiver_that_asks_for_time_is_given_it() {
     assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
     site.advance_ms(3_600_000);
     assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
-    let outcomes: Vec<_> =
-        site.state.store.delivery_log(&id).await.unwrap().into_iter().map(|sent| (sent.attempt, sent.outcome)).collect();
+    let outcomes: Vec<_> = site
+        .state
+        .store
+        .delivery_log(&id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|sent| (sent.attempt, sent.outcome))
+        .collect();
     assert_eq!(outcomes, [(1, Outcome::Status(503)), (2, Outcome::Status(429)), (3, Outcome::Status(200))]);
 }
 

@@ -5,7 +5,8 @@
 
 A `.ckpt` is read with torch.load(weights_only=True). UNet and VAE go through diffusers' single-file reader and the text
 encoder into transformers' class, offline, with the configuration of SD 1.5 or of the folder named by --config (unet/, vae/
-and text_encoder/ with a config.json each). A missing, left-over or misshapen tensor, or a value that is not finite, is an error.
+and text_encoder/ with a config.json each). A missing, left-over or misshapen tensor, a value that is not finite, or a configuration
+in the file that contradicts that folder, is an error.
 The environment is the one of tools/goldens/README.md.
 """
 
@@ -20,8 +21,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
+
+CONFIG_KEY = "dreambooth.model_config"
+CONFIG_FILES = {
+    "unet": "config.json",
+    "text_encoder": "config.json",
+    "vae": "config.json",
+    "scheduler": "scheduler_config.json",
+}
 
 PREFIXES = {
     "unet": "model.diffusion_model.",
@@ -75,6 +85,24 @@ def read(path):
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
 
 
+def read_config(path):
+    if path.suffix == ".safetensors":
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()[CONFIG_KEY])
+    return json.loads(torch.load(path, map_location="cpu", weights_only=True, mmap=True)[CONFIG_KEY])
+
+
+def check_config(path, config):
+    """What the file says of itself is what the folder says, wherever both speak of a key."""
+    said = read_config(path)
+    for part, name in CONFIG_FILES.items():
+        file = config / part / name
+        expected = json.loads(file.read_text()) if file.exists() else {}
+        for key in sorted(expected.keys() & said[part].keys()):
+            if said[part][key] != expected[key]:
+                raise ValueError(f"{part}: the file says {key} is {said[part][key]}, the folder {expected[key]}")
+
+
 def check_values(state):
     for name, weight in state.items():
         if weight.is_floating_point() and not torch.isfinite(weight).all():
@@ -115,6 +143,7 @@ def check_text_encoder(config, state):
 
 def check(path, config):
     state = read(path)
+    check_config(path, config)
     check_values(state)
     strangers = [name for name in state if not name.startswith(tuple(PREFIXES.values()))]
     if strangers:

@@ -1,4 +1,9 @@
-"""The DreamBooth loss, its gradients, and what ten optimizer steps make of the tiny UNet."""
+"""The DreamBooth loss, its gradients, and what ten optimizer steps make of the tiny networks.
+
+Computed in float64 and rounded at the end, so that a comparison sees the rounding of one side only.
+"""
+
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +61,8 @@ TEXT_WEIGHTS = (
     "text_model.final_layer_norm.bias",
 )
 
-# Followed through the optimizer steps.
+# Followed through the optimizer steps: small tensors through all of them, the others at the first and the last.
+SMALL = 300
 FOLLOWED = (
     "conv_in.weight",
     "time_embedding.linear_1.bias",
@@ -68,13 +74,29 @@ FOLLOWED = (
 )
 FOLLOWED_TEXT = (
     "text_model.embeddings.position_embedding.weight",
+    "text_model.encoder.layers.0.self_attn.q_proj.bias",
+    "text_model.encoder.layers.0.layer_norm1.weight",
+    "text_model.encoder.layers.1.self_attn.v_proj.bias",
     "text_model.encoder.layers.1.mlp.fc1.weight",
+    "text_model.encoder.layers.1.mlp.fc2.bias",
     "text_model.final_layer_norm.bias",
 )
 
 
+@contextmanager
+def float64():
+    """New tensors are float64: transformers makes its masks in the default dtype."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def single(tensors):
+    return {name: t.float() if t.dtype == torch.float64 else t for name, t in tensors.items()}
+
+
 class Batch:
-    """One batch: latents, noise, one timestep for each item, the ids of its captions."""
+    """One batch: latents, noise, one timestep for each item, the ids of its captions. Drawn and noised in float32."""
 
     def __init__(self):
         self.latents = 0.8 * randn((2, 4, 16, 16), 500)
@@ -85,8 +107,8 @@ class Batch:
 
     def loss(self, unet, text):
         context = text(self.ids).last_hidden_state
-        prediction = unet(self.noisy, self.timesteps, context).sample
-        return F.mse_loss(prediction, self.noise, reduction="mean"), prediction, context
+        prediction = unet(self.noisy.double(), self.timesteps, context).sample
+        return F.mse_loss(prediction, self.noise.double(), reduction="mean"), prediction, context
 
     def tensors(self):
         return {"latents": self.latents, "noise": self.noise, "timesteps": self.timesteps, "ids": self.ids}
@@ -96,23 +118,33 @@ def norm(parameters):
     return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(p.grad) for p in parameters]))
 
 
+def networks():
+    return tiny_unet().double(), tiny_text_encoder().double()
+
+
+def norms(parameters):
+    """The norm of every gradient, in the order of the names."""
+    return torch.stack([torch.linalg.vector_norm(parameters[name].grad) for name in sorted(parameters)])
+
+
 def record_gradients():
-    batch, unet, text = Batch(), tiny_unet(), tiny_text_encoder()
-    loss, prediction, context = batch.loss(unet, text)
-    loss.backward()
+    batch, (unet, text) = Batch(), networks()
+    with float64():
+        loss, prediction, context = batch.loss(unet, text)
+        loss.backward()
     unet_weights, text_weights = dict(unet.named_parameters()), dict(text.named_parameters())
     tensors = batch.tensors() | {"noisy": batch.noisy, "context": context, "prediction": prediction, "loss": loss}
     tensors |= {f"unet.grad.{name}": unet_weights[name].grad for name in UNET_WEIGHTS}
     tensors |= {f"text.grad.{name}": text_weights[name].grad for name in TEXT_WEIGHTS}
+    tensors |= {"unet.grad_norms": norms(unet_weights), "text.grad_norms": norms(text_weights)}
     tensors["unet.grad_norm"] = norm(unet_weights.values())
     tensors["text.grad_norm"] = norm(text_weights.values())
     tensors["joint.grad_norm"] = norm([*unet_weights.values(), *text_weights.values()])
-    save_tensors(MODEL / "gradients.safetensors", tensors, models="tiny/unet and tiny/text_encoder")
+    save_tensors(MODEL / "gradients.safetensors", single(tensors), models="tiny/unet and tiny/text_encoder")
 
 
-def record_steps(case, unet, text, trained, followed):
-    """Ten AdamW steps on one batch: the loss before each step, and some weights after the first and the last."""
-    batch = Batch()
+def record_steps(case, batch, unet, text, trained, followed):
+    """Ten AdamW steps on one batch: what each step computes, and what it makes of some weights and of their moments."""
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
     schedule = get_scheduler("linear", optimizer, num_warmup_steps=0, num_training_steps=STEPS)
     losses, norms, rates, tensors = [], [], [], {}
@@ -125,8 +157,12 @@ def record_steps(case, unet, text, trained, followed):
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if step in (1, STEPS):
-            tensors |= {f"{case}.after_{step}.{name}": weight.detach().clone() for name, weight in followed.items()}
+        for name, weight in followed.items():
+            if step in (1, STEPS) or weight.numel() <= SMALL:
+                state = optimizer.state[weight]
+                tensors[f"{case}.after_{step}.{name}"] = weight.detach().clone()
+                tensors[f"{case}.exp_avg_{step}.{name}"] = state["exp_avg"].clone()
+                tensors[f"{case}.exp_avg_sq_{step}.{name}"] = state["exp_avg_sq"].clone()
     tensors[f"{case}.loss"] = torch.stack(losses)
     tensors[f"{case}.grad_norm"] = torch.stack(norms)
     tensors[f"{case}.lr"] = torch.tensor(rates, dtype=torch.float64)
@@ -135,18 +171,23 @@ def record_steps(case, unet, text, trained, followed):
 
 
 def record_optimizer():
-    tensors = Batch().tensors()
-    unet, text = tiny_unet(), tiny_text_encoder().requires_grad_(False)
+    batch = Batch()
+    tensors = batch.tensors()
+    unet, text = networks()
     weights = dict(unet.named_parameters())
     followed = {f"unet.{name}": weights[name] for name in FOLLOWED}
-    tensors |= record_steps("unet_stage", unet, text, list(unet.parameters()), followed)
+    text.requires_grad_(False)
+    with float64():
+        tensors |= record_steps("unet_stage", batch, unet, text, list(unet.parameters()), followed)
 
-    unet, text = tiny_unet(), tiny_text_encoder()
-    trained = [*unet.parameters(), *text.parameters()]
-    text_weights = dict(text.named_parameters())
+    unet, text = networks()
+    weights, text_weights = dict(unet.named_parameters()), dict(text.named_parameters())
     followed = {f"text.{name}": text_weights[name] for name in FOLLOWED_TEXT}
-    tensors |= record_steps("text_stage", unet, text, trained, followed)
-    save_tensors(TRAINING / "steps.safetensors", tensors, models="tiny/unet and tiny/text_encoder")
+    followed["unet.conv_out.bias"] = weights["conv_out.bias"]
+    with float64():
+        tensors |= record_steps("text_stage", batch, unet, text, [*unet.parameters(), *text.parameters()], followed)
+    rates = {name: tensor for name, tensor in tensors.items() if name.endswith(".lr")}
+    save_tensors(TRAINING / "steps.safetensors", single(tensors) | rates, models="tiny/unet and tiny/text_encoder")
 
 
 def record():

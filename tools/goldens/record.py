@@ -14,6 +14,7 @@ import models
 import networks
 import samplers
 import schedule
+import streams
 import tokens
 import weights
 
@@ -26,6 +27,7 @@ PARTS = {
     "weights": weights.record,
     "engine": engine.record,
     "samplers": samplers.record,
+    "streams": streams.record,
 }
 
 

@@ -29,7 +29,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         "model": args.model,
         "resolution": args.resolution,
         "batch": args.batch,
-        "device": format!("{:?}", compute.device).to_lowercase(),
+        "device": engine::device_name(compute.device),
+        "processor": engine::processor_capability().to_string(),
         "precision": compute.precision.to_string(),
         "train": train,
         "sample": sample,
@@ -56,6 +57,7 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         base,
         params: &params,
         images_dir: images.path(),
+        scratch_dir: images.path(),
         device: compute.device,
         precision: compute.precision,
     };
@@ -153,5 +155,7 @@ fn table(figures: &Value) -> String {
             number(&format!("/{part}/memory/peak_rss_bytes")) / 1e9,
         )
     };
-    [row("train", "train"), row("sample", "sample")].join("\n")
+    let text = |name: &str| figures[name].as_str().unwrap_or_default().to_owned();
+    let machine = format!("{} in {}, beside a CPU with {}", text("device"), text("precision"), text("processor"));
+    [machine, row("train", "train"), row("sample", "sample")].join("\n")
 }

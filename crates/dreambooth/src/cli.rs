@@ -113,7 +113,8 @@ pub(crate) struct ComputeArgs {
     /// Device: auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", env = "DREAMBOOTH_DEVICE")]
     pub(crate) device: String,
-    /// Precision of activations, fp32 or bf16; absent, bf16 on a GPU and fp32 on a CPU. Trained weights are fp32 always
+    /// Precision of activations, fp32 or bf16; absent, bf16 on a GPU and fp32 on a CPU. A CPU that would emulate bf16
+    /// refuses it. Trained weights are fp32 always
     #[arg(long, env = "DREAMBOOTH_PRECISION")]
     pub(crate) precision: Option<String>,
 }

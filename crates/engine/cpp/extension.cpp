@@ -3,13 +3,16 @@
 // the same calls reach CUDA through the dispatcher.
 //
 // A tensor arrives as tch holds it: a pointer to an at::Tensor that the caller keeps alive during the call.
-// Every function returns null, or a message made by strdup that the caller frees: no exception crosses into Rust.
+// Every function returns null, or a message: no exception crosses into Rust. A message stands in a buffer of the calling
+// thread until that thread's next call, and nobody frees it: telling what went wrong needs no memory, so that a failure
+// for lack of memory is told, too.
 
 #include <cstdint>
-#include <cstring>
+#include <cstdio>
 #include <exception>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <ATen/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
@@ -36,16 +39,25 @@ std::vector<at::Tensor> tensors(at::Tensor *const *pointers, size_t count) {
   return result;
 }
 
-template <typename Body> char *guarded(Body body) {
+// Longer messages are cut; their first line says what is wrong.
+constexpr size_t MESSAGE_BYTES = 1024;
+
+const char *message(const char *text) {
+  static thread_local char buffer[MESSAGE_BYTES];
+  std::snprintf(buffer, sizeof buffer, "%s", text);
+  return buffer;
+}
+
+template <typename Body> const char *guarded(Body body) {
   try {
     body();
     return nullptr;
   } catch (const c10::Error &error) {
-    return strdup(error.what_without_backtrace());
+    return message(error.what_without_backtrace());
   } catch (const std::exception &error) {
-    return strdup(error.what());
+    return message(error.what());
   } catch (...) {
-    return strdup("an unknown C++ exception");
+    return message("an unknown C++ exception");
   }
 }
 
@@ -60,9 +72,9 @@ c10::DeviceAllocator *cuda_allocator() {
 extern "C" {
 
 // One AdamW step over `count` parameters; `steps` are f32 scalars on the parameters' device, counted up here.
-char *engine_fused_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients, at::Tensor *const *exp_avgs,
-                         at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr,
-                         double beta1, double beta2, double eps, double weight_decay) {
+const char *engine_fused_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients, at::Tensor *const *exp_avgs,
+                               at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr,
+                               double beta1, double beta2, double eps, double weight_decay) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     auto p = tensors(parameters, count);
@@ -82,7 +94,7 @@ char *engine_fused_adamw(at::Tensor *const *parameters, at::Tensor *const *gradi
 }
 
 // Scales `gradients` in place so that their common L2 norm is at most `max_norm`; `*norm` is the norm before.
-char *engine_clip_grad_norm(at::Tensor *const *gradients, size_t count, double max_norm, double *norm) {
+const char *engine_clip_grad_norm(at::Tensor *const *gradients, size_t count, double max_norm, double *norm) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     auto g = tensors(gradients, count);
@@ -94,14 +106,14 @@ char *engine_clip_grad_norm(at::Tensor *const *gradients, size_t count, double m
 }
 
 // Forgets the gradients of `parameters`: undefined afterwards, their memory free. tch can only zero them.
-char *engine_drop_gradients(at::Tensor *const *parameters, size_t count) {
+const char *engine_drop_gradients(at::Tensor *const *parameters, size_t count) {
   return guarded([&] {
     for (size_t i = 0; i < count; ++i) parameters[i]->mutable_grad().reset();
   });
 }
 
 // The most bytes that tensors held on the CUDA device at once since the last reset; -1 when there is no such figure.
-char *engine_cuda_peak_bytes(int index, int64_t *bytes) {
+const char *engine_cuda_peak_bytes(int index, int64_t *bytes) {
   return guarded([&] {
     *bytes = -1;
     if (auto *allocator = cuda_allocator()) {
@@ -111,17 +123,20 @@ char *engine_cuda_peak_bytes(int index, int64_t *bytes) {
   });
 }
 
-char *engine_cuda_reset_peak(int index) {
+const char *engine_cuda_reset_peak(int index) {
   return guarded([&] {
     if (auto *allocator = cuda_allocator()) allocator->resetPeakStats(static_cast<c10::DeviceIndex>(index));
   });
 }
 
 // Gives cached blocks that no tensor uses back to the driver.
-char *engine_cuda_release_cached() {
+const char *engine_cuda_release_cached() {
   return guarded([&] {
     if (auto *allocator = cuda_allocator()) allocator->emptyCache();
   });
 }
+
+// An address inside libtorch_cpu, by which the loader tells which file that library came from.
+const void *engine_libtorch_address() { return reinterpret_cast<const void *>(&at::get_num_threads); }
 
 } // extern "C"

@@ -35,12 +35,15 @@ pub struct AdamW {
     settings: AdamWSettings,
 }
 
+/// What [`AdamW`] knows of one parameter; f32, on the parameter's device. The next step changes these tensors in place.
 #[derive(Debug)]
-struct Moments {
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    /// Steps taken, an f32 scalar on the parameter's device, as the fused kernel wants it.
-    step: Tensor,
+pub struct Moments {
+    /// Decayed mean of gradients, of the parameter's shape.
+    pub exp_avg: Tensor,
+    /// Decayed mean of squared gradients, of the parameter's shape.
+    pub exp_avg_sq: Tensor,
+    /// Steps taken, a scalar, as the fused kernel wants it.
+    pub step: Tensor,
 }
 
 impl Moments {
@@ -118,6 +121,11 @@ impl AdamW {
             ffi::check("dropping gradients", message)
         };
         debug_assert!(dropped.is_ok(), "dropping a reference cannot fail: {dropped:?}");
+    }
+
+    /// The state, one entry for each parameter in the order they were given; `None` until its first gradient.
+    pub fn moments(&self) -> &[Option<Moments>] {
+        &self.moments
     }
 
     /// The parameters, in the order they were given.

@@ -4,14 +4,21 @@
 //! libtorch's dispatcher. That must happen before anything asks about CUDA: libtorch remembers the first answer for
 //! the life of the process. So every use of a GPU goes through [`open_device`].
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
 use tch::{Cuda, Device};
 
 use crate::error::{EngineError, Result};
+use crate::ffi;
+
+/// libtorch's CUDA half.
+const CUDA_LIBRARY: &str = "libtorch_cuda.so";
 
 /// A device as users name it: `auto`, `cpu` or `cuda:N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +59,17 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// How a device is written wherever a person or a report reads it: `cpu`, `cuda:0`, as `--device` takes it.
+#[must_use]
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cpu => "cpu".to_owned(),
+        Device::Cuda(index) => DeviceChoice::Cuda(index).to_string(),
+        Device::Mps => "mps".to_owned(),
+        Device::Vulkan => "vulkan".to_owned(),
+    }
+}
+
 /// The device that `choice` means on this machine; loads CUDA unless the CPU was asked for.
 ///
 /// # Errors
@@ -79,15 +97,41 @@ fn cuda_device_count() -> std::result::Result<usize, String> {
     Ok(usize::try_from(Cuda::device_count()).unwrap_or(0))
 }
 
-/// Loads `libtorch_cuda.so` once, from where the loader finds libtorch itself. It stays for the life of the process.
+/// Loads `libtorch_cuda.so` once. It stays for the life of the process.
 fn load_cuda() -> &'static std::result::Result<(), String> {
     static LOADED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
     LOADED.get_or_init(|| {
-        // SAFETY: the name is a NUL-terminated literal; the library's initialisers only register kernels with the
-        // dispatcher that is already in this process, and the handle is never closed.
-        let handle = unsafe { libc::dlopen(c"libtorch_cuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+        let library = cuda_library(libtorch_folder().as_deref());
+        let name = CString::new(library.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
+        // SAFETY: the name is NUL-terminated; the library's initialisers only register kernels with the dispatcher that is
+        // already in this process, and the handle is never closed.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
         if handle.is_null() { Err(loader_message()) } else { Ok(()) }
     })
+}
+
+/// The CUDA half of libtorch: the one beside the loaded half, because only those two were built together. Where there is
+/// none, the bare name, which the loader seeks in `LD_LIBRARY_PATH` and the system's folders.
+#[must_use]
+pub fn cuda_library(libtorch_folder: Option<&Path>) -> PathBuf {
+    let beside = libtorch_folder.map(|folder| folder.join(CUDA_LIBRARY)).filter(|library| library.is_file());
+    beside.unwrap_or_else(|| CUDA_LIBRARY.into())
+}
+
+/// The folder that the loader took libtorch from, whether through the binary's own search path or `LD_LIBRARY_PATH`.
+#[must_use]
+pub fn libtorch_folder() -> Option<PathBuf> {
+    let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: `dladdr` only compares the address with those of loaded libraries, and `found` is a place for its answer.
+    let answer = unsafe { libc::dladdr(ffi::engine_libtorch_address(), found.as_mut_ptr()) };
+    // SAFETY: all of it is zero or what `dladdr` wrote; both are valid.
+    let file = unsafe { found.assume_init() }.dli_fname;
+    if answer == 0 || file.is_null() {
+        return None;
+    }
+    // SAFETY: a NUL-terminated string of the loader, which stands as long as the library is loaded: always.
+    let file = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(file) }.to_bytes()));
+    file.parent().map(Path::to_owned)
 }
 
 fn loader_message() -> String {

@@ -1,5 +1,7 @@
 //! What can go wrong below the networks.
 
+use crate::processor::ProcessorCapability;
+
 /// A refusal of the tensor engine, as one sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,9 +27,12 @@ pub enum EngineError {
         /// How many there are.
         count: usize,
     },
-    /// A precision that is none of the known names.
-    #[error("precision {0:?} is unknown; give fp32 or bf16")]
-    UnknownPrecision(String),
+    /// bf16 on a CPU without instructions for it.
+    #[error(
+        "precision bf16 would be about a hundred times slower than fp32 here: this CPU ({0}) has neither AVX-512 bf16 nor \
+         AMX and would emulate it; give --precision fp32"
+    )]
+    EmulatedBf16(ProcessorCapability),
     /// libtorch refused an operation.
     #[error("tensor engine: {0}")]
     Tensor(#[from] tch::TchError),

@@ -1,23 +1,35 @@
 //! The dtype of heavy arithmetic. Master weights, gradients and optimizer state are f32 in both.
 
-use std::fmt;
-use std::str::FromStr;
-
-use tch::Kind;
+use tch::{Device, Kind};
 
 use crate::error::{EngineError, Result};
+use crate::processor::ProcessorCapability;
 
-/// In which dtype matrix products and convolutions are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// 32-bit floats.
-    #[default]
-    Fp32,
-    /// bfloat16: 8 bits of exponent as f32 has, 8 of precision; needs no loss scaling.
-    Bf16,
+names::names! {
+    /// In which dtype matrix products and convolutions are computed.
+    pub enum Precision: "precision" {
+        /// 32-bit floats.
+        Fp32 = "fp32",
+        /// bfloat16: 8 bits of exponent as f32 has, 8 of precision; needs no loss scaling.
+        Bf16 = "bf16",
+    }
 }
 
 impl Precision {
+    /// What is computed in on `device` with `processor` beside it: what was wished for, else bf16 on a GPU, which has
+    /// tensor cores for it, and f32 on a CPU, which is exact there and needs no special instructions.
+    ///
+    /// # Errors
+    /// When bf16 was wished for on a CPU that would have to emulate it.
+    pub fn choose(wish: Option<Self>, device: Device, processor: ProcessorCapability) -> Result<Self> {
+        let on_cpu = device == Device::Cpu;
+        match wish {
+            Some(Self::Bf16) if on_cpu && !processor.computes_bf16() => Err(EngineError::EmulatedBf16(processor)),
+            Some(precision) => Ok(precision),
+            None => Ok(if on_cpu { Self::Fp32 } else { Self::Bf16 }),
+        }
+    }
+
     /// The dtype of activations.
     #[must_use]
     pub fn kind(self) -> Kind {
@@ -25,26 +37,5 @@ impl Precision {
             Self::Fp32 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
         }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = EngineError;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "fp32" => Ok(Self::Fp32),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err(EngineError::UnknownPrecision(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fp32 => "fp32",
-            Self::Bf16 => "bf16",
-        })
     }
 }

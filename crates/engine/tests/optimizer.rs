@@ -64,6 +64,7 @@ fn parameters_without_a_gradient_stay() {
     optimizer.step(0.1).unwrap();
     assert_ne!(numbers(&trained), [1.0]);
     assert_eq!(numbers(&idle), [1.0]);
+    assert!(matches!(optimizer.moments(), [Some(_), None]), "and have no state");
 }
 
 #[test]

@@ -55,9 +55,10 @@ impl JobStore {
         limit: u32,
         offset: u32,
     ) -> Result<Vec<JobRecord>> {
+        // Without a state the statement has no condition on it, so that each form has its index.
+        let condition = if status.is_some() { "endpoint = $1 AND status = $2" } else { "endpoint = $1" };
         let select = format!(
-            "SELECT {OUTLINE} FROM jobs JOIN job_bodies ON job = jobs.id
-             WHERE endpoint = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2)
+            "SELECT {OUTLINE} FROM jobs JOIN job_bodies ON job = jobs.id WHERE {condition}
              ORDER BY sequence DESC LIMIT $3 OFFSET $4"
         );
         let rows = sqlx::query(self.sql(&select))

@@ -38,6 +38,8 @@ const VERSIONS: &[&[&str]] = &[&[
     // The order of claims within the waiting jobs, so that a claim reads one row of a long queue. (Beside a partial index
     // for the queue, SQLite chose the other one and sorted the whole queue.)
     "CREATE INDEX jobs_queue ON jobs (endpoint, status, lane DESC, sequence)",
+    "CREATE INDEX jobs_listed ON jobs (endpoint, sequence)",
+    "CREATE INDEX jobs_by_status ON jobs (endpoint, status, sequence)",
     "CREATE INDEX jobs_running ON jobs (worker_name) WHERE status = 'IN_PROGRESS'",
     "CREATE INDEX jobs_expiring ON jobs (expires_ms) WHERE expires_ms IS NOT NULL",
     "CREATE INDEX jobs_ended ON jobs (done_ms) WHERE done_ms IS NOT NULL AND forget_ms IS NULL",

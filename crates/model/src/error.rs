@@ -67,6 +67,26 @@ pub enum ModelError {
         /// The shape that fits.
         expected: Vec<i64>,
     },
+    /// A weight that the fp16 of exported files cannot hold.
+    #[error(
+        "the weight {name} has grown to {largest:e}, but exported models are fp16, which ends at 65504; train with a lower \
+         learning rate, or start from another model"
+    )]
+    BeyondHalf {
+        /// The tensor's name in the file.
+        name: String,
+        /// The largest absolute value.
+        largest: f64,
+    },
+    /// A weight that is NaN or infinite.
+    #[error(
+        "the weight {name} holds a value that is not a finite number, so the model cannot be exported; train with a lower \
+         learning rate, or start from another model"
+    )]
+    NotFinite {
+        /// The tensor's name in the file.
+        name: String,
+    },
     /// A `config.json` this project's networks cannot represent.
     #[error("{path}: {reason}")]
     Config {

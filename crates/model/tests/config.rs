@@ -9,7 +9,7 @@ use engine::tch::{Device, Kind};
 use model::config::{Activation, HeadCounts};
 use model::{Loader, ModelConfig, Part, TextEncoder, UNet, UNetConfig, Vae, count_parameters};
 use serde_json::{Value, json};
-use support::{Zeros, golden, tiny_config};
+use support::{Zeros, changed_tiny, golden, tiny_config};
 
 fn loader(part: Part) -> Loader<'static> {
     Loader::new(&Zeros, part, Device::Cpu, Kind::Float)
@@ -80,18 +80,11 @@ fn a_folder_without_a_part_is_refused_by_file() {
 
 /// The tiny folder with one key of one file changed.
 fn changed(file: &str, key: &str, value: &Value) -> Result<ModelConfig, String> {
-    let folder = tempfile::tempdir().unwrap();
-    for part in ["text_encoder/config", "unet/config", "vae/config", "scheduler/scheduler_config"] {
-        let name = format!("{part}.json");
-        let mut config: Value = serde_json::from_str(&fs::read_to_string(golden("tiny").join(&name)).unwrap()).unwrap();
-        if name == file {
-            config[key] = value.clone();
-        }
-        let path = folder.path().join(&name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, config.to_string()).unwrap();
-    }
-    ModelConfig::from_folder(folder.path()).map_err(|error| error.to_string())
+    configuration(&[(file, key, value.clone())])
+}
+
+fn configuration(changes: &[(&str, &str, Value)]) -> Result<ModelConfig, String> {
+    ModelConfig::from_folder(changed_tiny(changes).path()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -101,6 +94,7 @@ fn what_the_networks_cannot_compute_is_refused_with_its_key() {
         ("text_encoder/config.json", "hidden_act", json!("swish")),
         ("text_encoder/config.json", "num_attention_heads", json!(5)),
         ("text_encoder/config.json", "vocab_size", json!(-1)),
+        ("text_encoder/config.json", "layer_norm_eps", json!(-1.0)),
         (unet, "act_fn", json!("mish")),
         (unet, "addition_embed_type", json!("text_time")),
         (unet, "class_embed_type", json!("projection")),
@@ -112,6 +106,9 @@ fn what_the_networks_cannot_compute_is_refused_with_its_key() {
         (unet, "attention_head_dim", json!([1, 2])),
         (unet, "block_out_channels", json!([])),
         (unet, "layers_per_block", json!(1_000_000_000)),
+        (unet, "norm_eps", json!(0)),
+        (unet, "freq_shift", json!(4)),
+        (unet, "freq_shift", json!(-1)),
         (unet, "in_channels", json!(9)),
         (unet, "cross_attention_dim", json!(768)),
         ("vae/config.json", "shift_factor", json!(0.1)),
@@ -136,6 +133,61 @@ fn unknown_keys_and_stable_diffusion_2_s_choices_are_accepted() {
     changed("unet/config.json", "attention_head_dim", &json!([1, 2, 4, 8])).unwrap();
     changed("text_encoder/config.json", "hidden_act", &json!("gelu")).unwrap();
     changed("scheduler/scheduler_config.json", "prediction_type", &json!("v_prediction")).unwrap();
+}
+
+#[test]
+fn a_vae_that_makes_other_latents_is_refused_before_pictures_have_the_wrong_size() {
+    let (vae, down) = ("vae/config.json", json!(["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"]));
+    let up = json!(["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]);
+    let changes =
+        [(vae, "block_out_channels", json!([8, 12, 16])), (vae, "down_block_types", down), (vae, "up_block_types", up)];
+    let sentence = configuration(&changes).unwrap_err();
+    assert!(sentence.contains("the number of pixels that the VAE makes one latent is 4; only 8"), "{sentence}");
+    let unet = "unet/config.json";
+    let changes =
+        [(vae, "latent_channels", json!(16)), (unet, "in_channels", json!(16)), (unet, "out_channels", json!(16))];
+    let sentence = configuration(&changes).unwrap_err();
+    assert!(sentence.contains("latent_channels is 16; only 4 is supported"), "{sentence}");
+}
+
+/// What `stabilityai/stable-diffusion-2-1` says of its text encoder and of the width of its UNet's context.
+fn sd2() -> Vec<(&'static str, &'static str, Value)> {
+    let text = "text_encoder/config.json";
+    vec![
+        (text, "hidden_size", json!(1024)),
+        (text, "intermediate_size", json!(4096)),
+        (text, "num_hidden_layers", json!(23)),
+        (text, "num_attention_heads", json!(16)),
+        (text, "hidden_act", json!("gelu")),
+        ("unet/config.json", "cross_attention_dim", json!(1024)),
+        ("unet/config.json", "use_linear_projection", json!(true)),
+    ]
+}
+
+#[test]
+fn a_folder_of_stable_diffusion_2_is_called_by_its_name() {
+    let sentence = configuration(&sd2()).unwrap_err();
+    assert!(sentence.contains("Stable Diffusion 2.x") && sentence.contains("text_encoder"), "{sentence}");
+}
+
+#[test]
+fn a_model_of_ones_own_with_the_width_of_stable_diffusion_2_is_accepted() {
+    let mut changes = sd2();
+    changes.retain(|(_, key, _)| !["hidden_act", "num_hidden_layers"].contains(key));
+    assert_eq!(configuration(&changes).unwrap().text.hidden_size, 1024);
+}
+
+#[test]
+fn a_folder_of_stable_diffusion_xl_is_called_by_its_name() {
+    let folder = changed_tiny(&[]);
+    let index = folder.path().join("model_index.json");
+    fs::write(&index, json!({"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}).to_string()).unwrap();
+    let refusal = || ModelConfig::from_folder(folder.path()).unwrap_err().to_string();
+    assert!(refusal().contains("it is a Stable Diffusion XL model"), "{}", refusal());
+    fs::remove_file(index).unwrap();
+    ModelConfig::from_folder(folder.path()).unwrap();
+    fs::create_dir(folder.path().join("text_encoder_2")).unwrap();
+    assert!(refusal().contains("it is a Stable Diffusion XL model"), "{}", refusal());
 }
 
 #[test]

@@ -137,6 +137,59 @@ fn a_failed_export_leaves_the_old_file_and_nothing_else() {
 }
 
 #[test]
+fn a_weight_that_fp16_cannot_hold_is_refused_by_name() {
+    let base = RandomSource::new(1);
+    let name = "conv_norm_out.weight";
+    let shape = [tiny_config().unet.block_out_channels[0]];
+    let cases = [
+        (70_000.0, "has grown to 7e4"),
+        (-1e6, "has grown to 1e6"),
+        (f64::INFINITY, "not a finite number"),
+        (f64::NAN, "not a finite number"),
+    ];
+    for (value, expected) in cases {
+        let mut trained: Vec<(String, Tensor)> = inventory(&tiny_config())
+            .unwrap()
+            .into_iter()
+            .filter(|spec| spec.part == Part::Unet)
+            .map(|TensorSpec { name, shape, .. }| (name.clone(), base.tensor(Part::Unet, &name, &shape).unwrap()))
+            .collect();
+        let grown = Tensor::ones(shape, (Kind::Float, Device::Cpu));
+        let _filled = grown.get(3).fill_(value);
+        trained
+            .iter_mut()
+            .filter(|(trained, _)| trained == name)
+            .for_each(|(_, weight)| *weight = grown.shallow_clone());
+        let target = tempfile::tempdir().unwrap();
+        for file in ["model.ckpt", "model.safetensors"] {
+            let overlay = Overlay::new(&base).with(Part::Unet, &trained);
+            let message = export(&target.path().join(file), &tiny_config(), &overlay).unwrap_err().to_string();
+            let names_it =
+                message.contains("model.diffusion_model.out.0.weight") && message.contains("lower learning rate");
+            assert!(names_it && message.contains(expected), "{message}");
+        }
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+    }
+}
+
+/// The base, whose every weight is `value`.
+struct Constant(f64);
+
+impl WeightSource for Constant {
+    fn tensor(&self, _part: Part, _name: &str, shape: &[i64]) -> Result<Tensor, ModelError> {
+        Ok(Tensor::full(shape, self.0, (Kind::Float, Device::Cpu)))
+    }
+}
+
+#[test]
+fn the_greatest_numbers_of_fp16_are_written() {
+    let target = tempfile::tempdir().unwrap();
+    for value in [65504.0, -65504.0] {
+        export(&target.path().join("model.safetensors"), &tiny_config(), &Constant(value)).unwrap();
+    }
+}
+
+#[test]
 fn the_file_name_chooses_the_format() {
     assert_eq!(Format::of("a/b.SafeTensors".as_ref()).unwrap(), Format::Safetensors);
     assert_eq!(Format::of("b.ckpt".as_ref()).unwrap(), Format::Ckpt);

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use engine::tch::Kind;
@@ -51,6 +52,107 @@ fn a_strided_view_arrives_in_its_own_order() {
     assert_eq!(view, [6., 8., 10., 12., 14., 16.]);
     let transposed = Vec::<f32>::try_from(table.read("transposed").unwrap().flatten(0, -1)).unwrap();
     assert_eq!(transposed[..5], [0., 6., 12., 18., 1.]);
+}
+
+/// A zip's end record, which says how many entries its directory has, how long it is and where it begins.
+fn end_record(entries: u16, length: u32, start: u32) -> Vec<u8> {
+    let entries = entries.to_le_bytes();
+    [b"PK\x05\x06\0\0\0\0", &entries[..], &entries, &length.to_le_bytes(), &start.to_le_bytes(), b"\0\0"].concat()
+}
+
+/// The end of an archive that needs 64-bit numbers: the long record at `at`, its locator, and the short one.
+fn long_end(at: u64, entries: u64, length: u64, start: u64) -> Vec<u8> {
+    let mut bytes = b"PK\x06\x06".to_vec();
+    bytes.extend(44_u64.to_le_bytes());
+    bytes.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [entries, entries, length, start] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend(b"PK\x06\x07\0\0\0\0");
+    bytes.extend(at.to_le_bytes());
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend(end_record(u16::MAX, u32::MAX, u32::MAX));
+    bytes
+}
+
+fn number(bytes: &[u8], at: usize, length: usize) -> usize {
+    bytes[at..at + length].iter().rev().fold(0, |value, byte| (value << 8) | usize::from(*byte))
+}
+
+/// The same archive as one that is longer than 4 GB would be written: every size and place is a 64-bit number.
+fn with_long_numbers(archive: &[u8]) -> Vec<u8> {
+    let end = archive.len() - 22;
+    let (entries, start) = (number(archive, end + 10, 2), number(archive, end + 16, 4));
+    let mut bytes = archive[..start].to_vec();
+    let mut at = start;
+    for _ in 0..entries {
+        let lengths = [28, 30, 32].map(|field| number(archive, at + field, 2));
+        let mut fixed = archive[at..at + 46].to_vec();
+        let numbers = [24, 20, 42].map(|field| number(&fixed, field, 4) as u64);
+        for field in [20, 24, 42] {
+            fixed[field..field + 4].fill(0xff);
+        }
+        // Behind a field of another kind, as other programs write it.
+        fixed[30..32].copy_from_slice(&34_u16.to_le_bytes());
+        fixed[32..34].fill(0);
+        bytes.extend(&fixed);
+        bytes.extend(&archive[at + 46..at + 46 + lengths[0]]);
+        bytes.extend(b"\xfe\xca\x02\x00??\x01\x00\x18\x00");
+        numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        at += 46 + lengths.iter().sum::<usize>();
+    }
+    let behind = bytes.len() as u64;
+    bytes.extend(long_end(behind, entries as u64, behind - start as u64, start as u64));
+    bytes
+}
+
+#[test]
+fn a_checkpoint_of_more_than_four_gigabytes_is_read_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.ckpt");
+    let short = golden("weights/training.ckpt");
+    fs::write(&path, with_long_numbers(&fs::read(&short).unwrap())).unwrap();
+    let [long, short] = [&path, &short].map(|path| TensorTable::open(path).unwrap());
+    assert_eq!(long.names().len(), short.names().len());
+    for name in short.names() {
+        assert!(long.read(name).unwrap().equal(&short.read(name).unwrap()), "{name}");
+    }
+}
+
+#[test]
+fn an_archive_of_too_many_entries_is_refused_before_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.ckpt");
+    // Entries that are all the same empty file, and really there.
+    let local = [b"PK\x03\x04".as_slice(), &[0; 22], b"\x01\0\0\0a"].concat();
+    let entry = [b"PK\x01\x02".as_slice(), &[0; 24], b"\x01\0", &[0; 16], b"a"].concat();
+    let entries = 150_000;
+    let directory = entry.repeat(entries);
+    let mut bytes = [local.as_slice(), &directory].concat();
+    let at = bytes.len() as u64;
+    bytes.extend(long_end(at, entries as u64, directory.len() as u64, local.len() as u64));
+    fs::write(&path, bytes).unwrap();
+    assert!(refusal(&path).contains("it claims 150000 entries"), "{}", refusal(&path));
+
+    // Ten are claimed that are not there, and a directory of a terabyte.
+    for (entries, length) in [(10, 1 << 40), (1 << 40, 46 << 40)] {
+        fs::write(&path, [local.clone(), long_end(local.len() as u64, entries, length, 0)].concat()).unwrap();
+        assert!(refusal(&path).contains(&format!("it claims {entries} entries in a directory of {length}")));
+    }
+    fs::write(&path, [local.clone(), end_record(10, 31, 0)].concat()).unwrap();
+    assert!(refusal(&path).contains("cut short or damaged"));
+}
+
+#[test]
+fn a_compressed_checkpoint_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("packed.ckpt");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    zip.start_file("archive/data.pkl", options).unwrap();
+    zip.write_all(&[0; 1000]).unwrap();
+    zip.finish().unwrap();
+    assert!(refusal(&path).contains("compressed or encrypted; save it with torch.save"), "{}", refusal(&path));
 }
 
 #[test]

@@ -9,19 +9,11 @@ use std::path::Path;
 use engine::tch::Kind;
 use model::weights::{FolderSource, SingleFileSource, TensorSpec, inventory};
 use model::{ModelConfig, ModelError, Part, WeightSource};
-use support::{Tensors, golden, tiny_config};
+use serde_json::{Value, json};
+use support::{Tensors, changed_tiny, golden, tiny_config};
 
-/// A copy of the tiny folder whose files may be exchanged.
 fn tiny_copy() -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for part in ["text_encoder", "unet", "vae"] {
-        fs::create_dir(copy.path().join(part)).unwrap();
-        for entry in fs::read_dir(golden("tiny").join(part)).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), copy.path().join(part).join(entry.file_name())).unwrap();
-        }
-    }
-    copy
+    changed_tiny(&[])
 }
 
 #[track_caller]
@@ -74,6 +66,60 @@ fn a_folder_may_hold_pickles_and_an_old_vae() {
             (FolderSource::open(copy.path()).unwrap(), FolderSource::open(&golden("tiny")).unwrap());
         assert_every_tensor_is_equal(&found, &expected, &tiny_config());
     }
+}
+
+/// Splits the UNet of a folder in two files, and writes `index` beside them.
+fn split_unet(folder: &Path, index: &str) {
+    let unet = folder.join("unet");
+    let whole = unet.join("diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&whole).unwrap();
+    fs::remove_file(whole).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut weight_map = serde_json::Map::new();
+    for (shard, first_letters) in [("one.safetensors", "c-m"), ("two.safetensors", "t-z")] {
+        let belongs = |name: &str| (name < "n") == (first_letters == "c-m");
+        let part: Vec<_> = tensors.iter().filter(|(name, _)| belongs(name)).collect();
+        weight_map.extend(part.iter().map(|(name, _)| ((*name).to_owned(), Value::from(shard))));
+        safetensors::serialize_to_file(part, None, &unet.join(shard)).unwrap();
+    }
+    let text = json!({"metadata": {"total_size": bytes.len()}, "weight_map": weight_map}).to_string();
+    fs::write(unet.join(index), text).unwrap();
+}
+
+#[test]
+fn a_folder_may_split_a_network_over_several_files() {
+    for index in
+        ["diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.fp16.json"]
+    {
+        let copy = tiny_copy();
+        split_unet(copy.path(), index);
+        let (found, expected) =
+            (FolderSource::open(copy.path()).unwrap(), FolderSource::open(&golden("tiny")).unwrap());
+        assert_every_tensor_is_equal(&found, &expected, &tiny_config());
+        let absent = found.tensor(Part::Unet, "conv_in.weights", &[8, 4, 3, 3]).unwrap_err().to_string();
+        assert!(absent.contains(index), "{absent}");
+    }
+}
+
+#[test]
+fn an_index_that_leads_nowhere_or_elsewhere_is_refused() {
+    let copy = tiny_copy();
+    split_unet(copy.path(), "diffusion_pytorch_model.safetensors.index.json");
+    let index = copy.path().join("unet/diffusion_pytorch_model.safetensors.index.json");
+    let refusal = |text: &Value| {
+        fs::write(&index, text.to_string()).unwrap();
+        FolderSource::open(copy.path()).unwrap_err().to_string()
+    };
+    let one_tensor = |name: &str, file: &str| json!({"weight_map": {name: file}});
+    for file in ["../vae/diffusion_pytorch_model.safetensors", "/etc/passwd", "..", "", "./one.safetensors"] {
+        let message = refusal(&one_tensor("conv_in.weight", file));
+        assert!(message.contains("which is not one beside it"), "{message}");
+    }
+    assert!(refusal(&one_tensor("conv_in.weight", "three.safetensors")).contains("three.safetensors"));
+    assert!(refusal(&one_tensor("conv_in.weights", "one.safetensors")).contains("has no tensor conv_in.weights"));
+    assert!(refusal(&json!([])).contains("weight_map cannot be read"));
+    let many: serde_json::Map<_, _> = (0..101).map(|n| (n.to_string(), Value::from(format!("{n}.bin")))).collect();
+    assert!(refusal(&json!({"weight_map": many})).contains("it names 101 files"));
 }
 
 #[test]

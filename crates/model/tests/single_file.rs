@@ -76,7 +76,7 @@ fn both_formats_give_the_weights_of_the_diffusers_folder() {
 }
 
 #[test]
-fn sizes_are_read_off_an_exported_file() {
+fn an_exported_file_opens_as_the_model_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mini.safetensors");
     random_mini().export(&path).unwrap();
@@ -107,11 +107,13 @@ fn write_hollow(path: &Path, config: &ModelConfig) {
 }
 
 #[test]
-fn the_sizes_of_stable_diffusion_15_are_read_off_its_shapes() {
+fn sizes_are_read_off_the_shapes_of_a_file_that_says_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sd15.safetensors");
-    write_hollow(&path, &ModelConfig::sd15());
-    assert_eq!(*SingleFileSource::open(&path).unwrap().config(), ModelConfig::sd15());
+    let path = folder.path().join("hollow.safetensors");
+    for config in [ModelConfig::sd15(), ModelConfig::mini()] {
+        write_hollow(&path, &config);
+        assert_eq!(*SingleFileSource::open(&path).unwrap().config(), config);
+    }
 }
 
 #[test]

@@ -77,8 +77,13 @@ pub enum TrainingError {
         learning_rate: f64,
     },
     /// The trained text encoder could not be parked on the disk while the UNet is trained.
-    #[error("the trained text encoder could not be kept in the temporary folder: {0}; free some disk space")]
-    Park(std::io::Error),
+    #[error("the trained text encoder could not be kept in {folder}: {source}; free some disk space")]
+    Park {
+        /// The job's folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The base model could not be read or run.
     #[error(transparent)]
     Model(#[from] model::ModelError),

@@ -1,7 +1,8 @@
 //! The data set as the UNet sees it. The VAE looks at every crop once and its distribution is kept; a step then takes a
 //! fresh sample from it, which is cheap.
 
-use engine::tch::{Device, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Device, Tensor};
 use model::Vae;
 
 use crate::dataset::Photo;

@@ -1,6 +1,8 @@
 //! The trained text encoder waits on the disk while the UNet is trained: its half gigabyte of f32 weights is memory that
 //! the UNet's optimizer needs more.
 
+use std::path::Path;
+
 use engine::tch::{Device, Kind, Tensor};
 use model::base::BaseModel;
 use model::weights::Overlay;
@@ -16,13 +18,16 @@ pub struct ParkedTextEncoder {
 }
 
 impl ParkedTextEncoder {
-    /// Writes the encoder's weights, bit for bit, to a file in the system's temporary folder, and drops it.
+    /// Writes the encoder's weights, bit for bit, to a file in `folder`, and drops it. The system's temporary folder would
+    /// not do: it may be small, in memory, or full of what killed jobs left.
     ///
     /// # Errors
     /// When the file cannot be written.
     #[allow(clippy::needless_pass_by_value, reason = "the point is that the encoder is gone afterwards")]
-    pub fn park(encoder: TextEncoder) -> Result<Self> {
-        let file = tempfile::Builder::new().suffix(".safetensors").tempfile().map_err(TrainingError::Park)?;
+    pub fn park(encoder: TextEncoder, folder: &Path) -> Result<Self> {
+        let failed = |source| TrainingError::Park { folder: folder.to_owned(), source };
+        let file =
+            tempfile::Builder::new().prefix(".parked-").suffix(".safetensors").tempfile_in(folder).map_err(failed)?;
         let tensors: Vec<(&str, Tensor)> =
             encoder.parameters().iter().map(|(name, tensor)| (name.as_str(), tensor.detach())).collect();
         Tensor::write_safetensors(&tensors, file.path())?;

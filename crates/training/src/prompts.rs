@@ -1,6 +1,7 @@
 //! The captions of a data set as token ids: equal captions share a row.
 
-use engine::tch::{Device, Kind, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
 use model::{TextEncoder, Tokenizer};
 
 use crate::dataset::Photo;

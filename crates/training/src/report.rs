@@ -12,6 +12,8 @@ pub struct Report {
     pub base_model: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,
+    /// The widest vector instructions of the CPU: `AVX2`, `AVX-512`, …
+    pub processor: String,
     /// What the networks computed in; weights were always fp32.
     pub precision: String,
     /// The parameters of the request, without its token.

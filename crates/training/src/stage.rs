@@ -67,15 +67,29 @@ impl StageLoop<'_> {
     /// be used.
     pub fn run(&self, parameters: &[Tensor], predict: &Predict<'_>, mut done: impl FnMut(StepRecord)) -> Result<()> {
         let mut optimizer = AdamW::new(parameters.iter().map(Tensor::shallow_clone).collect(), ADAMW);
+        self.run_with(&mut optimizer, predict, |record, _| done(record))
+    }
+
+    /// [`Self::run`] with the optimizer from outside: it trains the optimizer's parameters, and `done` sees the optimizer's
+    /// state after every step.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_with(
+        &self,
+        optimizer: &mut AdamW,
+        predict: &Predict<'_>,
+        mut done: impl FnMut(StepRecord, &AdamW),
+    ) -> Result<()> {
         for step in 0..self.steps {
             let loss = self.backward(step, predict);
-            let gradient_norm = clip_grad_norm(parameters, CLIP_NORM)?;
+            let gradient_norm = clip_grad_norm(optimizer.parameters(), CLIP_NORM)?;
             self.refuse_divergence(step, loss, gradient_norm)?;
 
             let learning_rate = self.learning_rate.at(step, self.steps);
             optimizer.step(learning_rate)?;
             optimizer.zero_grad();
-            done(StepRecord { step: step + 1, loss, gradient_norm, learning_rate });
+            done(StepRecord { step: step + 1, loss, gradient_norm, learning_rate }, optimizer);
         }
         Ok(())
     }

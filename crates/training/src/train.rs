@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use engine::tch::{Device, Kind};
-use engine::{Precision, memory};
+use engine::{Precision, device_name, memory, processor_capability};
 use model::base::BaseModel;
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::weights::Overlay;
@@ -37,6 +37,8 @@ pub struct TrainingJob<'a> {
     pub params: &'a TrainParams,
     /// The folder of unpacked images.
     pub images_dir: &'a Path,
+    /// A folder of the job's own: what has no room in memory waits there, and is gone when the training ends.
+    pub scratch_dir: &'a Path,
     /// Where to compute.
     pub device: Device,
     /// What the networks compute in; weights are always f32.
@@ -173,7 +175,7 @@ fn embed_and_park(
     match trained {
         Some(encoder) => {
             let embeddings = prompts.encode(&encoder, job.device);
-            Ok((embeddings, Some(ParkedTextEncoder::park(encoder)?)))
+            Ok((embeddings, Some(ParkedTextEncoder::park(encoder, job.scratch_dir)?)))
         }
         None => Ok((prompts.encode(&job.base.text_encoder(job.device, Kind::Float)?, job.device), None)),
     }
@@ -206,6 +208,7 @@ fn report(job: &TrainingJob<'_>, photos: &[Photo], prepare_s: f64) -> Report {
     Report {
         base_model: job.base.name(),
         device: device_name(job.device),
+        processor: processor_capability().to_string(),
         precision: job.precision.to_string(),
         parameters: TrainParams { hf_token: None, ..job.params.clone() },
         images: photos.iter().map(ImageReport::from).collect(),
@@ -220,13 +223,4 @@ fn report(job: &TrainingJob<'_>, photos: &[Photo], prepare_s: f64) -> Report {
 fn measure_memory_anew(device: Device) {
     memory::release_unused(device);
     memory::reset_peak(device);
-}
-
-fn device_name(device: Device) -> String {
-    match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        Device::Cpu => "cpu".into(),
-        Device::Mps => "mps".into(),
-        Device::Vulkan => "vulkan".into(),
-    }
 }

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use engine::tch::{Device, Kind, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
 use model::base::BaseModel;
 use protocol::{LrScheduler, Stage};
 use training::batches::Batches;

@@ -108,10 +108,27 @@ fn a_parked_text_encoder_comes_back_bit_for_bit() {
     let encoder = workshop.base.text_encoder(Device::Cpu, Kind::Float).unwrap();
     let before = bits(encoder.parameters());
     let names: Vec<String> = encoder.parameters().iter().map(|(name, _)| name.clone()).collect();
-    let parked = ParkedTextEncoder::park(encoder).unwrap();
+    let scratch = workshop.scratch.path();
+    let parked = ParkedTextEncoder::park(encoder, scratch).unwrap();
+    assert_eq!(files_in(scratch), 1, "it waits in the job's own folder");
     let fetched = parked.fetch(&workshop.base, Device::Cpu).unwrap();
     assert!(bits(fetched.parameters()) == before);
     assert!(fetched.parameters().iter().map(|(name, _)| name).eq(&names));
+    drop(parked);
+    assert_eq!(files_in(scratch), 0, "and is gone afterwards");
+}
+
+fn files_in(folder: &std::path::Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn a_text_encoder_that_cannot_be_parked_names_the_folder() {
+    let workshop = Workshop::new();
+    let encoder = workshop.base.text_encoder(Device::Cpu, Kind::Float).unwrap();
+    let absent = workshop.scratch.path().join("absent");
+    let error = ParkedTextEncoder::park(encoder, &absent).unwrap_err().to_string();
+    assert!(error.contains(&absent.display().to_string()), "{error}");
 }
 
 #[test]

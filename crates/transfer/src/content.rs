@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use protocol::FailureCode;
+
 use crate::TransferError;
+use crate::web_url::shown_text;
 
 /// What the first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +107,10 @@ pub fn checkpoint_kind(path: &Path, name: &str) -> Result<CheckpointKind, Transf
         Content::Safetensors => Ok(CheckpointKind::Safetensors),
         Content::Zip | Content::Pickle => Ok(CheckpointKind::Ckpt),
         other => Err(TransferError::WrongContent {
-            name: crate::web_url::WebUrl::parse(name).map_or_else(|_| name.to_owned(), |url| url.to_string()),
+            name: shown_text(name),
             found: other.words(),
             expected: "a .ckpt or .safetensors model; let ckpt_link lead to the file itself, not to a page about it",
+            code: FailureCode::ModelUnusable,
         }),
     }
 }

@@ -1,9 +1,10 @@
-//! What "written" means here, and how much room is left.
+//! Files on their way to the disk ([`durable`] puts them there), and how much room is left.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 
+use durable::Access;
 use tempfile::NamedTempFile;
 
 use crate::TransferError;
@@ -11,36 +12,41 @@ use crate::TransferError;
 /// Space that downloads leave free: the job store on the same disk must go on writing.
 pub const FREE_DISK_MARGIN_BYTES: u64 = 512 << 20;
 
-/// An empty temp file beside `dest`, on the same file system; it removes itself unless it is kept.
+/// An empty, private temp file beside `dest`; it removes itself unless it is kept. The folder is made, private too, when
+/// it is missing.
 pub(crate) fn part_beside(dest: &Path) -> Result<NamedTempFile, TransferError> {
-    let dir = folder_of(dest);
-    fs::create_dir_all(dir).map_err(TransferError::file("create", dir))?;
-    tempfile::Builder::new().prefix(".").suffix(".part").tempfile_in(dir).map_err(TransferError::file("write in", dir))
-}
-
-/// Makes a temp file the file `dest`: its bytes reach the disk, then its name does. After a crash there is the old
-/// file or the new one, never a piece.
-pub(crate) fn keep(part: NamedTempFile, dest: &Path) -> Result<(), TransferError> {
-    part.as_file().sync_all().map_err(TransferError::file("write", dest))?;
-    part.persist(dest).map_err(|error| TransferError::File {
-        path: dest.to_owned(),
-        doing: "write",
-        source: error.error,
-    })?;
-    sync_folder(folder_of(dest)).map_err(TransferError::file("write", dest))
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// The folder that a file lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
+    let dir = durable::folder_of(dest);
+    if !dir.is_dir() {
+        private_dir(dir)?;
     }
+    durable::part_beside(dest, Access::Private).map_err(TransferError::file("write in", dir))
+}
+
+/// A folder for its owner alone.
+pub(crate) fn private_dir(dir: &Path) -> Result<(), TransferError> {
+    durable::create_private_dir(dir).map_err(TransferError::file("create", dir))
+}
+
+/// The bytes of all files below a folder; no link is followed, and what vanishes meanwhile does not count.
+pub(crate) fn bytes_below(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) => bytes += found.len(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Refuses `needed_bytes` more in `dir` when they would eat into [`FREE_DISK_MARGIN_BYTES`]; `file` names them in the

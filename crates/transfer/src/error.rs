@@ -1,7 +1,10 @@
-//! Every way to fail, as one sentence for the job's owner. Addresses appear without query and credentials.
+//! Every way to fail, as one sentence for the job's owner, with a stable code and whose fault it is. Addresses appear
+//! without query and credentials, those of webhooks without path.
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use protocol::{Blame, Failure, FailureCode};
 
 /// Why bytes did not arrive, or were not written.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +133,8 @@ pub enum TransferError {
         found: &'static str,
         /// What belongs there, and how to get it.
         expected: &'static str,
+        /// The code for this field's content.
+        code: FailureCode,
     },
     /// The zip cannot be unpacked.
     #[error("{name} cannot be unpacked: {reason}; {remedy}.")]
@@ -141,12 +146,28 @@ pub enum TransferError {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// The zip holds more than is taken.
+    #[error("{name} cannot be unpacked: {reason}; send fewer or smaller images.")]
+    ZipTooLarge {
+        /// The zip's file name.
+        name: String,
+        /// Which limit it passes.
+        reason: String,
+    },
     /// The repository cannot give a model.
     #[error("hf_model {repo} cannot be used: {reason}.")]
     Hub {
         /// `owner/name`.
         repo: String,
         /// What is wrong and what to do, naming `hf_model` or `hf_token`.
+        reason: String,
+        /// Not found, or found and of no use.
+        code: FailureCode,
+    },
+    /// The address of a webhook is one that can never be asked. It is not repeated: it may be a secret.
+    #[error("webhook cannot be used: {reason}.")]
+    Webhook {
+        /// What is wrong and what would be right.
         reason: String,
     },
     /// The client itself cannot be made.
@@ -180,15 +201,49 @@ impl TransferError {
             | Self::File { .. }
             | Self::WrongContent { .. }
             | Self::Zip { .. }
+            | Self::ZipTooLarge { .. }
             | Self::Hub { .. }
+            | Self::Webhook { .. }
             | Self::Setup { .. }
             | Self::BadKeyFile { .. } => false,
         }
     }
 
+    /// The stable name of this failure.
+    pub fn code(&self) -> FailureCode {
+        match self {
+            Self::BadUrl { .. } | Self::PrivateAddress { .. } | Self::Webhook { .. } => FailureCode::AddressRefused,
+            Self::TooManyRedirects { .. }
+            | Self::Status { .. }
+            | Self::Unreachable { .. }
+            | Self::Cut { .. }
+            | Self::TooSlow { .. } => FailureCode::DataUnreachable,
+            Self::TooLarge { .. } | Self::ZipTooLarge { .. } => FailureCode::DataTooLarge,
+            Self::WrongHash { .. } => FailureCode::ModelUnusable,
+            Self::WrongContent { code, .. } | Self::Hub { code, .. } => *code,
+            Self::Zip { .. } => FailureCode::DataNotAZip,
+            Self::DiskFull { .. } => FailureCode::DiskFull,
+            Self::File { source, .. } if is_full(source) => FailureCode::DiskFull,
+            Self::File { .. } | Self::BadKeyFile { .. } => FailureCode::FileError,
+            Self::Setup { .. } => FailureCode::Internal,
+        }
+    }
+
+    /// True when the fault is this machine's and not that of whoever named the address: another machine, or this one
+    /// later, may succeed with the same request.
+    pub fn is_machine_fault(&self) -> bool {
+        self.code().blame() == Blame::Machine
+    }
+
     /// Wraps what the system said about a file; used as `.map_err(TransferError::file("write", &path))`.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.to_owned(), doing, source }
+    }
+}
+
+impl From<&TransferError> for Failure {
+    fn from(error: &TransferError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }
 
@@ -201,10 +256,15 @@ fn short(path: &Path) -> String {
 /// What to do about a file error, as it continues "Cannot write model.ckpt: …; …".
 fn file_remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on the disk",
+        _ if is_full(error) => "free some space on the disk",
         io::ErrorKind::NotFound => "check that it is still there",
+        io::ErrorKind::InvalidInput => "only regular files are read and kept",
         _ => "check that the service may read and write its data folder",
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What to do about an HTTP status, as it continues "was answered with HTTP status N; …".

@@ -16,7 +16,13 @@ use url::Host;
 use crate::TransferError;
 use crate::web_url::WebUrl;
 
-/// True for addresses of the public internet, by the IANA special-purpose registries. An IPv6 address that carries an
+/// Azure's platform address, the only metadata address of a large cloud that lies in a public range: it hands out the
+/// goal state and certificates of the virtual machine that asks. The others lie in ranges that are refused as a whole:
+/// link-local, shared (Alibaba's), protocol assignments (Oracle's) and unique local (Amazon's, Google's, Scaleway's).
+const AZURE_PLATFORM: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
+/// True for addresses of the public internet, by the IANA special-purpose registries, less the one address of a cloud's
+/// inside that bears a public number. An IPv6 address that carries an
 /// IPv4 address (mapped, or through NAT64) is as public as the address it carries.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -40,7 +46,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         (198, 18 | 19, _) => true,                // benchmarks
         _ => false,
     };
-    !special
+    !special && address != AZURE_PLATFORM
 }
 
 /// The IPv4 address inside `::ffff:a.b.c.d` or `64:ff9b::a.b.c.d`.
@@ -75,22 +81,30 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Checks an address that is written in the URL itself; names are checked when they are resolved.
+    /// Checks an address that is written in the URL itself; names are checked when they are resolved, but for those
+    /// that mean this machine wherever they are asked for.
     pub(crate) fn check(&self, url: &WebUrl) -> Result<(), TransferError> {
-        let address = match url.url().host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        let (host, address) = match url.url().host() {
+            Some(Host::Ipv4(address)) => (address.to_string(), IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => (address.to_string(), IpAddr::V6(address)),
+            Some(Host::Domain(name)) if is_localhost(name) => (name.to_owned(), Ipv4Addr::LOCALHOST.into()),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
-        if self.allows(&address.to_string(), address) {
+        if self.allows(&host, address) {
             return Ok(());
         }
-        Err(TransferError::PrivateAddress { url: url.to_string(), target: address.to_string() })
+        Err(TransferError::PrivateAddress { url: url.to_string(), target: host })
     }
 
     fn allows(&self, host: &str, address: IpAddr) -> bool {
         self.allow_private_networks || is_public(address) || self.private_hosts.contains(&host.to_ascii_lowercase())
     }
+}
+
+/// `localhost` and every name below it (RFC 6761 §6.3).
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// The resolver's refusal; [`crate::network`] finds it in the client's error and makes the sentence.

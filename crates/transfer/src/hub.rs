@@ -4,12 +4,13 @@
 //! have the model (so a private model in the cache is not given to someone else) and which commit the revision means
 //! (so that no folder is mixed from two versions). Only then does the cache count.
 //!
-//! `{cache_dir}/hub/{owner}--{name}/{commit}/` holds the folder; `complete.json` in it is written last.
+//! `{cache_dir}/hub/{owner}--{name}/{commit}/` holds the folder; `complete.json` in it is written last, and its time of
+//! change is when the model was last handed out. `.{commit}.lock` beside it is held alone by whoever fetches or deletes
+//! the folder, and shared by whoever uses it. All of it is private: a model may be.
 //! `{cache_dir}/hub/{owner}--{name}/refs/{revision}` names the commit that a revision meant when last asked, for
 //! public models in times when the hub is down.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use protocol::Secret;
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,12 @@ use crate::network::Network;
 use crate::{DownloadLimits, TransferError, disk};
 
 mod cache;
+mod evict;
 mod repository;
 
+pub use cache::HubFolder;
 use cache::ModelCache;
+pub use evict::evict;
 use repository::Repository;
 
 /// The public hub, unless `HF_ENDPOINT` names a mirror.
@@ -53,7 +57,9 @@ pub struct HubProgress<'a> {
 /// Fetches what training needs of a repository and returns the folder: `config.json` and weights of `unet`,
 /// `text_encoder` and `vae` (`.safetensors` before `.bin`, full precision before half); `model_index.json`, scheduler
 /// and tokenizer where the repository has them. A complete folder of the same commit is not fetched again. Several
-/// callers, in this process or another, may ask at once: one fetches, the others wait.
+/// callers, in this process or another, may ask at once: one fetches, the others wait. The folder stays as long as the
+/// returned value lives; afterwards [`evict`] may take it. A call that is dropped leaves the files that have arrived
+/// whole, for the next one, and holds nothing back.
 ///
 /// # Errors
 /// One sentence that names `hf_model` or `hf_token` for: a repository that does not exist, is private or gated, lacks a
@@ -64,30 +70,43 @@ pub async fn fetch(
     cache_dir: &Path,
     limits: DownloadLimits,
     mut progress: impl FnMut(HubProgress<'_>) + Send,
-) -> Result<PathBuf, TransferError> {
+) -> Result<HubFolder, TransferError> {
     let repository = Repository::new(network, model, limits)?;
-    let cache = ModelCache::new(cache_dir, model.repo);
+    let cache = ModelCache::open(cache_dir, model.repo)?;
     let commit = match repository.commit().await {
         Ok(commit) => commit,
-        Err(error) if error.is_temporary() => return cache.public_folder(model.revision).ok_or(error),
+        Err(error) if error.is_temporary() => return cache.public_folder(model.revision).await?.ok_or(error),
         Err(error) => return Err(error),
     };
     cache.remember(model.revision, &commit)?;
-    if let Some(folder) = cache.complete_folder(&commit) {
-        return Ok(folder);
+    loop {
+        if let Some(folder) = cache.hand_out(&commit).await? {
+            return Ok(folder);
+        }
+        let _alone = cache.lock_alone(&commit).await?;
+        // Whoever held the lock before may have fetched it.
+        if !cache.is_complete(&commit) {
+            fetch_commit(&repository, &cache, &commit, &mut progress).await?;
+        }
+        // Handed out under the other kind of lock: in between, an eviction may have been faster.
     }
-    let _lock = cache.lock(&commit).await?;
-    // Whoever held the lock before may have fetched it.
-    if let Some(folder) = cache.complete_folder(&commit) {
-        return Ok(folder);
-    }
-    let files = repository.files(&commit).await?;
-    let folder = cache.folder(&commit);
-    fs::create_dir_all(&folder).map_err(TransferError::file("create", &folder))?;
+}
+
+/// Fetches what is missing of a commit's folder; for whoever holds its lock alone.
+async fn fetch_commit(
+    repository: &Repository<'_>,
+    cache: &ModelCache,
+    commit: &str,
+    progress: &mut (impl FnMut(HubProgress<'_>) + Send),
+) -> Result<(), TransferError> {
+    let files = repository.files(commit).await?;
+    let model = repository.model();
+    let folder = cache.folder(commit);
+    disk::private_dir(&folder)?;
     cache.remove_parts(&folder);
     let mut marker = Marker {
         repo: model.repo.to_owned(),
-        commit: commit.clone(),
+        commit: commit.to_owned(),
         public: model.token.is_none(),
         files: Vec::new(),
     };
@@ -99,12 +118,11 @@ pub async fn fetch(
         // Renamed into place after its hash was checked, by someone who did not get to the end.
         if !path.is_file() {
             let report = |bytes, total| progress(HubProgress { file: &file.name, bytes, total });
-            repository.download(&commit, &file, &path, report).await?;
+            repository.download(commit, &file, &path, report).await?;
         }
         marker.files.push(file.name);
     }
-    cache.complete(&folder, &marker)?;
-    Ok(folder)
+    cache.complete(&folder, &marker)
 }
 
 /// `complete.json`: this folder is whole.

@@ -6,10 +6,10 @@
 //! - [`network`]: the one client; [`download`] and [`webhook`] are what it can do
 //! - [`content`]: what a downloaded file is, by its first bytes
 //! - [`unzip`]: a zip of photos becomes a folder, within limits
-//! - [`hub`]: a model repository becomes a diffusers folder
-//! - [`artifacts`], [`signed_url`]: the files of finished jobs, and the addresses that give access to them
-//! - [`disk`]: what "written" means here: temp file, fsync, rename, fsync of the folder; and how much room is left
-//! - [`error`]: one sentence for the job's owner for each way to fail
+//! - [`hub`]: a model repository becomes a diffusers folder, in a cache with a budget
+//! - [`artifacts`], [`signed_url`]: the files of jobs, and the addresses that give access to them
+//! - [`disk`]: files on their way to the disk, and how much room is left
+//! - [`error`]: one sentence for the job's owner for each way to fail, a stable code, and whose fault it is
 
 pub mod artifacts;
 pub mod content;
@@ -24,11 +24,12 @@ pub mod unzip;
 pub mod web_url;
 pub mod webhook;
 
-pub use artifacts::{Artifact, ArtifactStore};
+pub use artifacts::{Artifact, ArtifactStore, JobFiles};
 pub use content::{CheckpointKind, checkpoint_kind};
 pub use download::{DownloadLimits, Downloaded};
 pub use error::TransferError;
-pub use hub::HubModel;
+pub use hub::{HubFolder, HubModel};
 pub use network::{Network, NetworkPolicy};
 pub use signed_url::{SIGNED_URL_LIFETIME_S, UrlSigner};
 pub use unzip::{Unpacked, UnzipLimits};
+pub use webhook::WebhookAnswer;

@@ -85,6 +85,11 @@ impl Network {
         Ok(Self { client, guard })
     }
 
+    /// Refuses an address that the guard would never let pass, as far as its text alone tells.
+    pub(crate) fn check(&self, url: &WebUrl) -> Result<(), TransferError> {
+        self.guard.check(url)
+    }
+
     /// Sends a request and follows its redirects; any status is an answer.
     pub(crate) async fn send(&self, ask: &Ask<'_>) -> Result<Response, TransferError> {
         let mut at = ask.url.clone();

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use durable::Access;
 use hmac::{Hmac, Mac};
 use protocol::{ArtifactKey, ENDPOINT};
 use rand::TryRngCore;
@@ -48,25 +48,18 @@ impl UrlSigner {
     fn create(path: &Path) -> Result<Self, TransferError> {
         let mut key = [0; KEY_BYTES];
         OsRng.try_fill_bytes(&mut key).map_err(|error| TransferError::file("write", path)(io::Error::other(error)))?;
-        let mut part = disk::part_beside(path)?;
-        let write = |file: &mut fs::File| {
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
-            file.write_all(hex::encode(key).as_bytes())?;
-            file.sync_all()
-        };
-        write(part.as_file_mut()).map_err(TransferError::file("write", path))?;
-        match part.persist_noclobber(path) {
-            Ok(_) => {
-                disk::sync_folder(disk::folder_of(path)).map_err(TransferError::file("write", path))?;
-                Ok(Self { key })
-            }
-            // Another process was faster: its key is the key.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                let text = fs::read_to_string(path).map_err(TransferError::file("read", path))?;
-                Self::from_hex(&text, path)
-            }
-            Err(error) => Err(TransferError::file("write", path)(error.error)),
+        let dir = durable::folder_of(path);
+        if !dir.is_dir() {
+            disk::private_dir(dir)?;
         }
+        let text = hex::encode(key);
+        let made = durable::write_new(path, Access::Private, |file| file.write_all(text.as_bytes()));
+        if made.map_err(TransferError::file("write", path))? {
+            return Ok(Self { key });
+        }
+        // Another process was faster: its key is the key.
+        let text = fs::read_to_string(path).map_err(TransferError::file("read", path))?;
+        Self::from_hex(&text, path)
     }
 
     fn from_hex(text: &str, path: &Path) -> Result<Self, TransferError> {

@@ -3,20 +3,28 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use protocol::FailureCode;
 use zip::ZipArchive;
-use zip::read::ZipFile;
 use zip::result::ZipError;
 
+use crate::TransferError;
 use crate::content::Content;
-use crate::{TransferError, disk};
+
+mod end_record;
+mod name;
+
+use end_record::Claims;
+use name::wanted_name;
 
 /// What a zip may unpack to (spec infrastructure §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnzipLimits {
-    /// Most entries, folders included.
+    /// Most files that are wanted: neither folders nor links nor an operating system's litter.
+    pub files: u64,
+    /// Most entries of any kind.
     pub entries: u64,
     /// Most bytes of one file.
     pub file_bytes: u64,
@@ -28,7 +36,8 @@ pub struct UnzipLimits {
 
 impl UnzipLimits {
     /// For a data set: a thousand photos, each as large as a camera makes them; photos hardly shrink in a zip.
-    pub const PHOTOS: Self = Self { entries: 1000, file_bytes: 32 << 20, total_bytes: 1 << 30, ratio: 200 };
+    pub const PHOTOS: Self =
+        Self { files: 1000, entries: ENTRIES_MAX, file_bytes: 32 << 20, total_bytes: 1 << 30, ratio: 200 };
 }
 
 impl Default for UnzipLimits {
@@ -37,11 +46,15 @@ impl Default for UnzipLimits {
     }
 }
 
+/// Most entries of a zip of photos. A Mac packs a `__MACOSX/._` twin beside each of a thousand photos; as many again for
+/// folders, their twins and other litter.
+pub const ENTRIES_MAX: u64 = 4096;
+
+/// Most bytes of a zip's list of entries, which is read into memory as a whole: 2 KiB for each of [`ENTRIES_MAX`].
+const LIST_BYTES_MAX: u64 = 8 << 20;
+
 /// Unpacked bytes that no ratio is asked of: a small file of blanks is no bomb.
 pub const RATIO_FREE_BYTES: u64 = 1 << 20;
-
-/// Longest file name, in bytes, that every file system takes.
-const NAME_BYTES_MAX: usize = 255;
 
 /// What came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,9 +83,10 @@ pub fn unpack(zip: &Path, dir: &Path, limits: UnzipLimits) -> Result<Unpacked, T
             name,
             found: content.words(),
             expected: "a zip file with images; let data_url lead to the zip itself, not to a page about it",
+            code: FailureCode::DataNotAZip,
         });
     }
-    let parent = disk::folder_of(dir);
+    let parent = durable::folder_of(dir);
     fs::create_dir_all(parent).map_err(TransferError::file("create", parent))?;
     // Dropping it removes it, so that no failure leaves anything behind.
     let temp = tempfile::Builder::new()
@@ -84,9 +98,15 @@ pub fn unpack(zip: &Path, dir: &Path, limits: UnzipLimits) -> Result<Unpacked, T
     Ok(unpacked)
 }
 
-const REMEDY_SMALLER: &str = "send fewer or smaller images";
 const REMEDY_AGAIN: &str = "make the zip again and check that it opens on your own machine";
 const REMEDY_PLAIN: &str = "make the zip again without password and with the ordinary (deflate) compression";
+
+/// One file to unpack.
+struct Wanted {
+    index: usize,
+    name: String,
+    packed: u64,
+}
 
 struct Unpacker<'a> {
     archive: ZipArchive<File>,
@@ -103,38 +123,54 @@ impl<'a> Unpacker<'a> {
     fn open(zip: &Path, name: String, dir: &'a Path, limits: UnzipLimits) -> Result<Self, TransferError> {
         let mut file = File::open(zip).map_err(TransferError::file("read", zip))?;
         let packed_bytes = file.metadata().map_err(TransferError::file("read", zip))?.len();
+        let broken = |reason: String| TransferError::Zip { name: name.clone(), reason, remedy: REMEDY_AGAIN };
+        let too_large = |reason| TransferError::ZipTooLarge { name: name.clone(), reason };
         // Before the list of entries is read into memory.
-        let entries = most_entries(&mut file, packed_bytes).map_err(TransferError::file("read", zip))?;
-        let broken = |reason: String, remedy| TransferError::Zip { name: name.clone(), reason, remedy };
-        if entries > limits.entries {
-            return Err(broken(format!("it has more than {} entries", limits.entries), REMEDY_SMALLER));
+        let claims = match Claims::greatest(&mut file, packed_bytes) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(broken(error.to_string())),
+            claims => claims.map_err(TransferError::file("read", zip))?,
+        };
+        if claims.entries > limits.entries {
+            return Err(too_large(format!("it has more than {} entries", limits.entries)));
         }
-        let archive = ZipArchive::new(file)
-            .map_err(|error| broken(format!("it is damaged or cut off ({error})"), REMEDY_AGAIN))?;
+        if claims.list_bytes > LIST_BYTES_MAX {
+            return Err(too_large(format!("its list of files is longer than {LIST_BYTES_MAX} bytes")));
+        }
+        let archive = ZipArchive::new(file).map_err(|error| broken(format!("it is damaged or cut off ({error})")))?;
         Ok(Self { archive, name, packed_bytes, dir, limits, seen: HashMap::new(), unpacked: Unpacked::default() })
     }
 
     fn run(mut self) -> Result<Unpacked, TransferError> {
-        for index in 0..self.archive.len() {
-            let name = &self.name;
-            let entry = self.archive.by_index_raw(index).map_err(|error| broken_list(name, &error))?;
-            let Some(file_name) = wanted_name(&entry) else {
-                self.unpacked.skipped += 1;
-                continue;
-            };
-            let packed = entry.compressed_size();
-            drop(entry);
-            self.unpack_entry(index, &file_name, packed)?;
+        let wanted = self.wanted()?;
+        self.unpacked.skipped = (self.archive.len() - wanted.len()) as u64;
+        if wanted.len() as u64 > self.limits.files {
+            let reason = format!("it has more than {} files", self.limits.files);
+            return Err(TransferError::ZipTooLarge { name: self.name, reason });
+        }
+        for entry in wanted {
+            self.unpack_entry(&entry)?;
         }
         Ok(self.unpacked)
     }
 
-    fn unpack_entry(&mut self, index: usize, file_name: &str, packed: u64) -> Result<(), TransferError> {
+    /// The files that are neither folder nor link nor litter, in the order of the list.
+    fn wanted(&mut self) -> Result<Vec<Wanted>, TransferError> {
+        let mut wanted = Vec::new();
+        for index in 0..self.archive.len() {
+            let name = &self.name;
+            let entry = self.archive.by_index_raw(index).map_err(|error| broken_list(name, &error))?;
+            wanted.extend(wanted_name(&entry).map(|name| Wanted { index, name, packed: entry.compressed_size() }));
+        }
+        Ok(wanted)
+    }
+
+    fn unpack_entry(&mut self, wanted: &Wanted) -> Result<(), TransferError> {
+        let (file_name, packed) = (wanted.name.as_str(), wanted.packed);
         let path = self.free_path(file_name)?;
         let mut out = File::create_new(&path).map_err(TransferError::file("write", &path))?;
         let zip_name = self.name.clone();
         let refused = move |reason, remedy| TransferError::Zip { name: zip_name, reason, remedy };
-        let mut entry = match self.archive.by_index(index) {
+        let mut entry = match self.archive.by_index(wanted.index) {
             Ok(entry) => entry,
             Err(error) => {
                 let (reason, remedy) = unreadable(file_name, &error);
@@ -154,7 +190,7 @@ impl<'a> Unpacker<'a> {
             self.unpacked.bytes += read as u64;
             if let Some(reason) = self.limits.exceeded(file_name, bytes, packed, self.unpacked.bytes, self.packed_bytes)
             {
-                return Err(refused(reason, REMEDY_SMALLER));
+                return Err(TransferError::ZipTooLarge { name: self.name.clone(), reason });
             }
             out.write_all(&buffer[..read]).map_err(TransferError::file("write", &path))?;
         }
@@ -173,7 +209,7 @@ impl<'a> Unpacker<'a> {
             path = self.dir.join(number.to_string()).join(file_name);
             number += 1;
         }
-        let folder = disk::folder_of(&path);
+        let folder = durable::folder_of(&path);
         fs::create_dir_all(folder).map_err(TransferError::file("create", folder))?;
         Ok(path)
     }
@@ -211,62 +247,4 @@ fn unreadable(file_name: &str, error: &ZipError) -> (String, &'static str) {
         }
         _ => (format!("{file_name} in it is damaged ({error})"), REMEDY_AGAIN),
     }
-}
-
-/// The plain file name of an entry that is a regular file and no litter of an operating system.
-fn wanted_name<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
-    /// The file type bits of a Unix mode, and the type "regular file".
-    const TYPE_BITS: u32 = 0o170_000;
-    const REGULAR: u32 = 0o100_000;
-    let special = entry.unix_mode().is_some_and(|mode| mode & TYPE_BITS != 0 && mode & TYPE_BITS != REGULAR);
-    if special || entry.is_dir() || entry.is_symlink() {
-        return None;
-    }
-    // Some packers write UTF-8 without saying so; what is no UTF-8 is in the code page of MS-DOS.
-    match std::str::from_utf8(entry.name_raw()) {
-        Ok(name) => plain_name(name),
-        Err(_) => plain_name(&entry.name().ok()?),
-    }
-}
-
-/// The last part of a path in either notation, fit to be a file name; `None` for folders and litter.
-fn plain_name(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = path.split(['/', '\\']).collect();
-    let name = parts.pop()?;
-    // `__MACOSX`, `._dog.jpg`, `.DS_Store`, and `.` and `..` as well.
-    if name.is_empty() || name.starts_with('.') || parts.contains(&"__MACOSX") {
-        return None;
-    }
-    let name: String = name.chars().map(|c| if c.is_control() || c == ':' { '_' } else { c }).collect();
-    Some(shortened(name))
-}
-
-/// Cuts a name that no file system takes in the middle, so that its extension stays.
-fn shortened(name: String) -> String {
-    if name.len() <= NAME_BYTES_MAX {
-        return name;
-    }
-    let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if extension.len() <= 16 => (stem, format!(".{extension}")),
-        _ => (name.as_str(), String::new()),
-    };
-    let end = (0..=NAME_BYTES_MAX - extension.len()).rev().find(|end| stem.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}{extension}", &stem[..end.min(stem.len())])
-}
-
-/// The most entries that any end record of the file claims, before a reader believes one and makes room for them all.
-/// A record may stand anywhere in the last 64 KiB; one in the form for more than 65,534 entries counts as too many.
-fn most_entries(file: &mut File, file_bytes: u64) -> io::Result<u64> {
-    /// An end record without comment, and the longest comment.
-    const RECORD_BYTES: usize = 22;
-    const COMMENT_BYTES: u64 = 0xffff;
-    file.seek(SeekFrom::Start(file_bytes.saturating_sub(RECORD_BYTES as u64 + COMMENT_BYTES)))?;
-    let mut tail = Vec::new();
-    file.take(RECORD_BYTES as u64 + COMMENT_BYTES).read_to_end(&mut tail)?;
-    file.rewind()?;
-    let claims = tail.windows(RECORD_BYTES).filter(|record| record.starts_with(b"PK\x05\x06")).map(|record| {
-        let zip64 = record[10..12] == [0xff; 2] || record[12..16] == [0xff; 4] || record[16..20] == [0xff; 4];
-        if zip64 { u64::MAX } else { u64::from(u16::from_le_bytes([record[10], record[11]])) }
-    });
-    Ok(claims.max().unwrap_or(0))
 }

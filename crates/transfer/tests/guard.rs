@@ -87,6 +87,32 @@ fn the_public_internet_is_public_and_nothing_else_is() {
     }
 }
 
+#[test]
+fn no_clouds_metadata_address_is_public() {
+    let addresses = [
+        "169.254.169.254",    // Amazon, Google, Azure, Oracle, DigitalOcean, Hetzner, OpenStack
+        "169.254.170.2",      // Amazon ECS
+        "169.254.170.23",     // Amazon EKS
+        "169.254.42.42",      // Scaleway
+        "169.254.0.23",       // Tencent
+        "168.63.129.16",      // Azure's platform, in a public range
+        "100.100.100.200",    // Alibaba
+        "192.0.0.192",        // Oracle's older cloud
+        "fd00:ec2::254",      // Amazon
+        "fd00:ec2::23",       // Amazon EKS
+        "fd20:ce::254",       // Google
+        "fd00:42::42",        // Scaleway
+        "fd00:c1::a9fe:a9fe", // Oracle
+        "fe80::a9fe:a9fe",    // OpenStack
+        "::ffff:168.63.129.16",
+        "64:ff9b::a83f:8110",
+    ];
+    for address in addresses {
+        assert!(!is_public(address.parse::<IpAddr>().unwrap()), "{address}");
+    }
+    assert!(is_public("168.63.129.17".parse::<IpAddr>().unwrap()), "its neighbours are customers");
+}
+
 #[tokio::test]
 async fn a_private_address_is_refused_in_every_notation() {
     let network = Network::new(NetworkPolicy::default()).unwrap();
@@ -103,6 +129,7 @@ async fn a_private_address_is_refused_in_every_notation() {
         "10.0.0.1",
         "100.64.0.1",
         "169.254.169.254",
+        "168.63.129.16",
         "2852039166",
         "0xA9FEA9FE",
         "192.168.0.1",
@@ -158,7 +185,7 @@ async fn a_name_with_a_private_address_is_refused_even_among_public_ones() {
 #[tokio::test]
 async fn the_systems_names_for_this_machine_are_refused() {
     let network = Network::new(NetworkPolicy::default()).unwrap();
-    for host in ["localhost", "LOCALHOST"] {
+    for host in ["localhost", "LOCALHOST", "localhost.", "photos.localhost"] {
         let error = try_download(&network, &format!("http://{host}:9/x.zip")).await.unwrap_err();
         assert!(matches!(error, TransferError::PrivateAddress { .. }), "{host}: {error}");
     }
@@ -221,6 +248,7 @@ async fn what_is_no_web_address_is_refused_with_the_reason_and_without_its_secre
         "//user:hunter2@example.com/x?key=hunter2",
         "javascript:alert(1)",
         "http://[::1/x",
+        "http://example.com:0/x",
         "http://a b/",
     ] {
         let error = try_download(&network, url).await.unwrap_err();

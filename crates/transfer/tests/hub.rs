@@ -4,7 +4,6 @@
 mod web;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +12,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use protocol::Secret;
 use sha2::{Digest, Sha256};
-use transfer::hub::{HubModel, fetch};
+use transfer::hub::{HubFolder, HubModel, fetch};
 use transfer::{Network, TransferError};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -27,6 +26,8 @@ struct Hub {
     corrupt: Mutex<Option<&'static str>>,
     /// The file that breaks off the first time.
     breaks: Mutex<Option<&'static str>>,
+    /// The file whose second half never comes.
+    stalls: Mutex<Option<&'static str>>,
     private: bool,
     down: Mutex<bool>,
     cdn: Mutex<String>,
@@ -120,6 +121,9 @@ impl Hub {
         if self.breaks.lock().unwrap().take_if(|breaks| *breaks == name).is_some() {
             return web::cut(&bytes[..2000], bytes.len(), "\"v1\"");
         }
+        if *self.stalls.lock().unwrap() == Some(name) {
+            return web::stalled(&bytes[..2000], bytes.len());
+        }
         match web::range_start(request) {
             Some(_) => web::rest(&bytes, request, "\"v1\""),
             None => web::whole(bytes),
@@ -138,11 +142,11 @@ impl Client {
         Self { network: web::open_network(), endpoint, cache: tempfile::tempdir().unwrap() }
     }
 
-    async fn fetch(&self, token: Option<&str>) -> Result<PathBuf, TransferError> {
+    async fn fetch(&self, token: Option<&str>) -> Result<HubFolder, TransferError> {
         self.fetch_as("owner/model", "main", token).await
     }
 
-    async fn fetch_as(&self, repo: &str, revision: &str, token: Option<&str>) -> Result<PathBuf, TransferError> {
+    async fn fetch_as(&self, repo: &str, revision: &str, token: Option<&str>) -> Result<HubFolder, TransferError> {
         let token = token.map(Secret::new);
         let model = HubModel { endpoint: &self.endpoint, repo, revision, token: token.as_ref() };
         fetch(&self.network, model, self.cache.path(), web::quick(), |_| {}).await
@@ -153,10 +157,11 @@ impl Client {
 async fn a_repository_becomes_a_folder_with_the_best_weights_of_each_part() {
     let (hub, endpoint) = Hub::of(sd15_files()).start().await;
     let client = Client::new(endpoint);
-    let folder = client.fetch(None).await.unwrap();
+    let fetched = client.fetch(None).await.unwrap();
+    let folder = fetched.path();
     assert!(folder.ends_with(format!("hub/owner--model/{COMMIT}")));
     assert_eq!(
-        web::files_below(&folder),
+        web::files_below(folder),
         [
             "complete.json",
             "model_index.json",
@@ -174,7 +179,7 @@ async fn a_repository_becomes_a_folder_with_the_best_weights_of_each_part() {
     assert_eq!(std::fs::read(folder.join(unet)).unwrap(), weights(unet));
 
     let served = hub.served.load(Ordering::SeqCst);
-    assert_eq!(client.fetch(None).await.unwrap(), folder);
+    assert_eq!(client.fetch(None).await.unwrap().path(), folder);
     assert_eq!(hub.served.load(Ordering::SeqCst), served, "the second time comes from the cache");
 }
 
@@ -217,7 +222,7 @@ async fn a_public_model_stays_usable_while_the_hub_is_down() {
     *hub.down.lock().unwrap() = false;
     let folder = client.fetch(None).await.unwrap();
     *hub.down.lock().unwrap() = true;
-    assert_eq!(client.fetch(None).await.unwrap(), folder);
+    assert_eq!(client.fetch(None).await.unwrap().path(), folder.path());
 }
 
 #[tokio::test]
@@ -252,7 +257,7 @@ async fn a_download_that_breaks_off_goes_on() {
     *hub.breaks.lock().unwrap() = Some(unet);
     let client = Client::new(endpoint);
     let folder = client.fetch(None).await.unwrap();
-    assert_eq!(std::fs::read(folder.join(unet)).unwrap(), weights(unet));
+    assert_eq!(std::fs::read(folder.path().join(unet)).unwrap(), weights(unet));
 }
 
 #[tokio::test]
@@ -295,6 +300,38 @@ async fn names_that_are_no_repository_never_become_a_path_or_a_request() {
         assert!(matches!(error, TransferError::Hub { .. }), "{revision}: {error}");
     }
     let error = client.fetch_as("owner/model", "main", Some("hf_a\nhunter2")).await.unwrap_err();
+    let address = format!("https://me:{TOKEN}@huggingface.co/owner/model?token={TOKEN}");
+    let error_of_address = client.fetch_as(&address, "main", None).await.unwrap_err();
+    assert!(!format!("{error_of_address} {error_of_address:?}").contains(TOKEN), "{error_of_address:?}");
     assert!(error.to_string().contains("hf_token is not an access token") && !error.to_string().contains("hunter2"));
     assert_eq!(web::files_below(client.cache.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_dropped_in_the_middle_leaves_no_half_file_and_no_lock() {
+    let (hub, endpoint) = Hub::of(sd15_files()).start().await;
+    let client = Client::new(endpoint);
+    let unet = "unet/diffusion_pytorch_model.safetensors";
+    *hub.stalls.lock().unwrap() = Some(unet);
+    let (half, half_is_here) = tokio::sync::oneshot::channel();
+    let mut half = Some(half);
+    let model = HubModel { endpoint: &client.endpoint, repo: "owner/model", revision: "main", token: None };
+    let fetching = fetch(&client.network, model, client.cache.path(), web::quick(), |progress| {
+        if progress.file == unet && progress.bytes > 0 {
+            half.take().map(|half| half.send(()));
+        }
+    });
+    tokio::select! {
+        outcome = fetching => panic!("it ended with {outcome:?}"),
+        _ = half_is_here => {}
+    }
+    let folder = client.cache.path().join("hub/owner--model").join(COMMIT);
+    let left = web::files_below(&folder);
+    assert!(left.contains(&"unet/config.json".to_owned()), "{left:?}");
+    assert!(!left.iter().any(|file| file == unet || file.ends_with(".part") || file == "complete.json"), "{left:?}");
+
+    *hub.stalls.lock().unwrap() = None;
+    let served = hub.served.load(Ordering::SeqCst);
+    client.fetch(None).await.unwrap();
+    assert_eq!(hub.served.load(Ordering::SeqCst), served + 3, "only the missing files were fetched, and nobody waited");
 }

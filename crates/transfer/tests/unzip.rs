@@ -6,6 +6,7 @@ mod web;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
+use protocol::FailureCode;
 use transfer::unzip::unpack;
 use transfer::{TransferError, Unpacked, UnzipLimits};
 use zip::write::SimpleFileOptions;
@@ -192,11 +193,14 @@ fn a_damaged_entry_is_named() {
 
 #[test]
 fn no_flipped_byte_makes_it_panic_or_leave_the_folder() {
-    let whole = zip_of(&[("dog.jpg", b"a photo of a dog"), ("a/cat.jpg", b"a photo of a cat")]);
+    flip_every_byte(&zip_of(&[("dog.jpg", b"a photo of a dog"), ("a/cat.jpg", b"a photo of a cat")]));
+}
+
+fn flip_every_byte(whole: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     for at in 0..whole.len() {
         for flip in [0x01, 0x80, 0xff] {
-            let mut zip = whole.clone();
+            let mut zip = whole.to_owned();
             zip[at] ^= flip;
             let path = dir.path().join("data.zip");
             std::fs::write(&path, zip).unwrap();
@@ -252,19 +256,104 @@ fn a_zip_that_lies_about_its_sizes_is_counted() {
     unpack_bytes(&zip, UnzipLimits::PHOTOS).refused();
 }
 
-#[test]
-fn too_many_entries_are_refused_before_they_are_listed() {
-    let names: Vec<String> = (0..1001).map(|n| format!("{n}.jpg")).collect();
+/// `count` photos of one byte, each followed by what `twin` names.
+fn zip_of_photos(count: usize, twin: impl Fn(usize) -> Vec<String>) -> Vec<u8> {
+    let names: Vec<String> =
+        (0..count).flat_map(|n| std::iter::once(format!("photos/{n}.jpg")).chain(twin(n))).collect();
     let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
-    assert_eq!(photos(&entries[..1000]).result.unwrap().files, 1000);
-    let sentence = photos(&entries).refused();
-    assert!(sentence.contains("it has more than 1000 entries; send fewer"), "{sentence}");
+    zip_of(&entries)
+}
 
-    // The form for more than 65,534 entries.
-    let mut zip = zip_of(&entries[..1]);
+#[test]
+fn a_thousand_photos_are_taken_and_one_more_is_not() {
+    assert_eq!(unpack_bytes(&zip_of_photos(1000, |_| vec![]), UnzipLimits::PHOTOS).result.unwrap().files, 1000);
+    let outcome = unpack_bytes(&zip_of_photos(1001, |_| vec![]), UnzipLimits::PHOTOS);
+    assert_eq!(outcome.result.as_ref().unwrap_err().code(), FailureCode::DataTooLarge);
+    let sentence = outcome.refused();
+    assert!(sentence.contains("it has more than 1000 files; send fewer or smaller images"), "{sentence}");
+}
+
+#[test]
+fn the_twins_that_a_mac_packs_do_not_count_as_photos() {
+    let twin = |n| vec![format!("__MACOSX/photos/._{n}.jpg")];
+    let outcome = unpack_bytes(&zip_of_photos(1000, twin), UnzipLimits::PHOTOS);
+    assert_eq!(outcome.result.unwrap(), Unpacked { files: 1000, bytes: 1000, skipped: 1000 });
+}
+
+#[test]
+fn entries_of_any_kind_are_bounded_before_they_are_listed() {
+    let litter = |n| (0..9).map(|litter| format!("__MACOSX/photos/._{n}.{litter}")).collect();
+    let sentence = unpack_bytes(&zip_of_photos(410, litter), UnzipLimits::PHOTOS).refused();
+    assert!(sentence.contains("it has more than 4096 entries; send fewer"), "{sentence}");
+    // A reader looks for the end a little farther back than the longest comment.
+    let mut zip = zip_of_photos(410, litter);
+    zip.extend(vec![0; 65_540]);
+    let sentence = unpack_bytes(&zip, UnzipLimits::PHOTOS).refused();
+    assert!(sentence.contains("it has more than 4096 entries"), "{sentence}");
+}
+
+#[test]
+fn a_list_of_huge_names_is_refused_before_it_is_read() {
+    let names: Vec<String> = (0..150).map(|n| format!("{n}{}", "x".repeat(60_000))).collect();
+    let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    let sentence = photos(&entries).refused();
+    assert!(sentence.contains("its list of files is longer than 8388608 bytes"), "{sentence}");
+}
+
+/// The same zip with an end record in the form for large archives, as packers write it that do not know the size
+/// beforehand; `change` may spoil the record.
+fn as_zip64(zip: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let (body, end) = zip.split_at(zip.len() - 22);
+    let short = |at: usize| u64::from(u16::from_le_bytes([end[at], end[at + 1]])).to_le_bytes();
+    let long = |at: usize| u64::from(u32::from_le_bytes(end[at..at + 4].try_into().unwrap())).to_le_bytes();
+    let mut record = [b"PK\x06\x06".as_slice(), &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+    record.extend([short(8), short(10), long(12), long(16)].concat());
+    change(&mut record);
+    let locator = [b"PK\x06\x07".as_slice(), &[0; 4], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
+    let end = [b"PK\x05\x06".as_slice(), &[0; 4], &[0xff; 12], &[0; 2]].concat();
+    [body, &record, &locator, &end].concat()
+}
+
+#[test]
+fn a_zip_in_the_form_for_large_archives_is_unpacked() {
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
+    let zip = zip_with(&[("dog.jpg", b"a photo of a dog"), ("a/cat.jpg", b"a photo of a cat")], options);
+    let outcome = unpack_bytes(&as_zip64(&zip, |_| {}), UnzipLimits::PHOTOS);
+    assert_eq!(outcome.files, ["cat.jpg", "dog.jpg"]);
+    assert_eq!(outcome.read("dog.jpg"), b"a photo of a dog");
+    assert_eq!(outcome.result.unwrap().files, 2);
+}
+
+#[test]
+fn the_form_for_large_archives_is_no_way_around_the_limits() {
+    let zip = zip_of_photos(410, |n| (0..9).map(|litter| format!("__MACOSX/photos/._{n}.{litter}")).collect());
+    let sentence = unpack_bytes(&as_zip64(&zip, |_| {}), UnzipLimits::PHOTOS).refused();
+    assert!(sentence.contains("it has more than 4096 entries"), "{sentence}");
+
+    let small = zip_of(&[("dog.jpg", b"a photo of a dog")]);
+    let lies: [fn(&mut Vec<u8>); 6] = [
+        |record| record[24..40].fill(0xff), // entries beyond counting
+        |record| record[32..40].copy_from_slice(&4097_u64.to_le_bytes()), // more than on this disk
+        |record| record[48..56].fill(0xff), // the list behind the end
+        |record| record[4..12].copy_from_slice(&u64::MAX.to_le_bytes()), // a record without end
+        |record| record[0] = b'Q',          // no record, so a reader would search
+        |record| record.extend([0; 8]),     // not where the locator says
+    ];
+    for lie in lies {
+        let sentence = unpack_bytes(&as_zip64(&small, lie), UnzipLimits::PHOTOS).refused();
+        assert!(sentence.contains("damaged or cut off"), "{sentence}");
+    }
+    // Without the record's locator, its count is taken at its word.
+    let mut zip = small;
     let end = zip.len() - 22;
     zip[end + 8..end + 12].fill(0xff);
-    assert!(unpack_bytes(&zip, UnzipLimits::PHOTOS).refused().contains("more than 1000 entries"));
+    assert!(unpack_bytes(&zip, UnzipLimits::PHOTOS).refused().contains("more than 4096 entries"));
+}
+
+#[test]
+fn no_flipped_byte_of_the_large_form_makes_it_panic_or_leave_the_folder() {
+    let zip = as_zip64(&zip_of(&[("dog.jpg", b"a photo of a dog")]), |_| {});
+    flip_every_byte(&zip);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The UNet as samplers see it, with classifier-free guidance.
 
-use engine::tch::{Device, Kind, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
 use model::{NoiseSchedule, PredictionType, UNet};
 
 use crate::error::{Result, Txt2ImgError};

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use engine::Precision;
-use engine::tch::{Device, Kind, Tensor, no_grad};
+use engine::tch::{Device, Kind, Tensor};
+use engine::{Precision, no_grad};
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::{BaseModel, NoiseSchedule, TextConfig, TextEncoder, Tokenizer, UNet, Vae};
 use protocol::{JobEvent, Stage, Txt2ImgParams};

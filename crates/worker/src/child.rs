@@ -28,7 +28,7 @@ pub fn run(
         Ok(compute) => compute,
         Err(error) => return say(&ChildMessage::Failed { error: error.to_string() }),
     };
-    say(&ChildMessage::Ready { device: format!("{:?}", compute.device).to_lowercase() })?;
+    say(&ChildMessage::Ready { device: engine::device_name(compute.device) })?;
     for assignment in assignments()? {
         let mut chance = Chance { draw_seed: &mut draw_seed, job_timestamp: now() };
         let answer = answer(&assignment, compute, &mut chance);

@@ -53,11 +53,11 @@ impl Compute {
     /// f32, which is exact and needs no special instructions.
     ///
     /// # Errors
-    /// When the device is not there.
+    /// When the device is not there, or a CPU would have to emulate bf16.
     pub fn open(device: DeviceChoice, precision: Option<Precision>) -> std::result::Result<Self, engine::EngineError> {
         let device = engine::open_device(device)?;
-        let usual = if device == Device::Cpu { Precision::Fp32 } else { Precision::Bf16 };
-        Ok(Self { device, precision: precision.unwrap_or(usual) })
+        let precision = Precision::choose(precision, device, engine::processor_capability())?;
+        Ok(Self { device, precision })
     }
 }
 
@@ -128,7 +128,14 @@ pub fn train_to_files(
     compute: Compute,
     observer: &mut dyn FnMut(JobEvent),
 ) -> Result<ChildModel> {
-    let job = TrainingJob { base, params, images_dir, device: compute.device, precision: compute.precision };
+    let job = TrainingJob {
+        base,
+        params,
+        images_dir,
+        scratch_dir: out_dir,
+        device: compute.device,
+        precision: compute.precision,
+    };
     let trained = training::train(&job, observer)?;
     observer(JobEvent::Stage { stage: Stage::Export });
     let files = ChildModel {

@@ -9,9 +9,11 @@ mod unet;
 mod vae;
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub use schedule::{PredictionType, ScheduleConfig};
 pub use text::{Activation, TextConfig};
@@ -20,16 +22,18 @@ pub use vae::VaeConfig;
 
 use crate::error::{ModelError, Result};
 
-/// The sizes of one Stable Diffusion model.
-#[derive(Debug, Clone, PartialEq)]
+/// The sizes of one Stable Diffusion model. As JSON it is an object of the four files, each under its folder's name.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct ModelConfig {
     /// `text_encoder/config.json`
+    #[serde(rename = "text_encoder")]
     pub text: TextConfig,
     /// `unet/config.json`
     pub unet: UNetConfig,
     /// `vae/config.json`
     pub vae: VaeConfig,
     /// `scheduler/scheduler_config.json`
+    #[serde(rename = "scheduler")]
     pub schedule: ScheduleConfig,
 }
 
@@ -61,8 +65,10 @@ impl ModelConfig {
     /// A folder without `scheduler/scheduler_config.json` has SD 1.5's schedule; the other three files must be there.
     ///
     /// # Errors
-    /// When a file is missing, is no JSON of the right form, or asks for what these networks cannot represent.
+    /// When a file is missing, is no JSON of the right form, or asks for what these networks cannot represent, as the
+    /// folders of Stable Diffusion 2.x and XL do.
     pub fn from_folder(folder: &Path) -> Result<Self> {
+        refuse_sdxl(folder)?;
         let schedule = folder.join("scheduler/scheduler_config.json");
         let config = Self {
             text: read(&folder.join("text_encoder/config.json"), TextConfig::check)?,
@@ -96,18 +102,49 @@ impl ModelConfig {
                 self.unet.in_channels, self.unet.out_channels, self.vae.latent_channels
             ));
         }
-        Ok(())
+        // Sizes of pictures and the noise they begin with are counted in these.
+        check_is("latent_channels", &self.vae.latent_channels, &LATENT_CHANNELS)?;
+        check_is(
+            "the number of pixels that the VAE makes one latent",
+            &self.vae.pixels_per_latent(),
+            &PIXELS_PER_LATENT,
+        )
     }
 }
 
+/// A second text encoder is what Stable Diffusion XL has and no other model of this layout.
+fn refuse_sdxl(folder: &Path) -> Result<()> {
+    let index = fs::read(folder.join("model_index.json")).unwrap_or_default();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap_or_default();
+    if folder.join("text_encoder_2").exists() || index.get("text_encoder_2").is_some() {
+        return Err(ModelError::Format {
+            path: folder.to_owned(),
+            reason: "it is a Stable Diffusion XL model; only Stable Diffusion 1.x is supported".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Longest `config.json` that is read; those of diffusers and transformers have about 2 kB.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
 /// Reads and checks one configuration file.
 fn read<T: DeserializeOwned>(path: &Path, check: fn(&T) -> std::result::Result<(), String>) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let io_error = |source| ModelError::Io { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(io_error)?;
+    file.take(MAX_CONFIG_BYTES).read_to_string(&mut text).map_err(io_error)?;
     let refuse = |reason: String| ModelError::Config { path: path.to_owned(), reason };
     let config: T = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
     check(&config).map_err(refuse)?;
     Ok(config)
 }
+
+/// Channels of latents, in every Stable Diffusion 1.x.
+const LATENT_CHANNELS: i64 = 4;
+
+/// Pixels of a side that one latent covers, likewise.
+const PIXELS_PER_LATENT: i64 = 8;
 
 /// The largest size any key may have: far above every published model, far below what overflows a tensor's size.
 const MAX_SIZE: i64 = 1 << 20;
@@ -126,6 +163,11 @@ fn check_count(key: &str, value: i64) -> std::result::Result<(), String> {
 
 fn check_range(key: &str, value: i64, max: i64) -> std::result::Result<(), String> {
     if (1..=max).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be from 1 to {max}")) }
+}
+
+/// Refuses what is added to a variance when it is not a small number above 0.
+fn check_eps(key: &str, value: f64) -> std::result::Result<(), String> {
+    if value > 0.0 && value < 1.0 { Ok(()) } else { Err(format!("{key} is {value}; it must be above 0 and below 1")) }
 }
 
 /// Refuses a value other than the one these networks compute.

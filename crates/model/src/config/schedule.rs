@@ -2,22 +2,22 @@
 //!
 //! The scheduler's class and its sampling options are ignored: they choose a sampler, which a request does here.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{check_is, check_size};
 
-/// What the UNet predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PredictionType {
-    /// The noise: SD 1.x.
-    Epsilon,
-    /// √ᾱ·noise − √(1−ᾱ)·latents: SD 2.x at 768.
-    VPrediction,
+names::names! {
+    /// What the UNet predicts.
+    pub enum PredictionType: "supported prediction_type" {
+        /// The noise: SD 1.x.
+        Epsilon = "epsilon",
+        /// √ᾱ·noise − √(1−ᾱ)·latents: SD 2.x at 768.
+        VPrediction = "v_prediction",
+    }
 }
 
 /// The noise schedule's constants.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ScheduleConfig {
     /// Number of noise levels.

@@ -1,21 +1,21 @@
 //! `text_encoder/config.json`: transformers' `CLIPTextConfig`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{check_count, check_size};
+use super::{check_count, check_eps, check_size};
 
-/// The activation of feed-forward layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// x · sigmoid(1.702 x): SD 1.x.
-    QuickGelu,
-    /// The exact GELU: SD 2.x.
-    Gelu,
+names::names! {
+    /// The activation of feed-forward layers.
+    pub enum Activation: "supported hidden_act" {
+        /// x · sigmoid(1.702 x): SD 1.x.
+        QuickGelu = "quick_gelu",
+        /// The exact GELU: SD 2.x.
+        Gelu = "gelu",
+    }
 }
 
 /// Sizes of CLIP's text model.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TextConfig {
     /// Rows of the token embedding.
@@ -87,6 +87,23 @@ impl TextConfig {
                 "hidden_size {} is not a multiple of num_attention_heads {}",
                 self.hidden_size, self.num_attention_heads
             ));
+        }
+        check_eps("layer_norm_eps", self.layer_norm_eps)?;
+        self.refuse_open_clip()
+    }
+
+    /// The text encoder of Stable Diffusion 2.x is OpenCLIP's ViT-H without its last layer. It reads prompts that are padded
+    /// with another token than CLIP's, and would be given the wrong ones here. Its width alone is not enough to know it by,
+    /// nor is its activation: a model of one's own may have either.
+    fn refuse_open_clip(&self) -> Result<(), String> {
+        let is_vit_h =
+            self.hidden_size == 1024 && (self.hidden_act == Activation::Gelu || self.num_hidden_layers == 23);
+        if is_vit_h {
+            return Err(
+                "it is the text encoder of a Stable Diffusion 2.x model (OpenCLIP, hidden_size 1024); only Stable \
+                        Diffusion 1.x is supported"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

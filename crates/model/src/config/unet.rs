@@ -1,12 +1,12 @@
 //! `unet/config.json`: diffusers' `UNet2DConditionModel`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{check_count, check_groups, check_is, check_size};
+use super::{check_count, check_eps, check_groups, check_is, check_size};
 
 /// One number for all blocks, or one for each.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum HeadCounts {
     /// The same everywhere: SD 1.x.
@@ -16,7 +16,7 @@ pub enum HeadCounts {
 }
 
 /// Sizes of the denoising UNet.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct UNetConfig {
     /// Channels of the latents it reads.
@@ -53,7 +53,7 @@ pub struct UNetConfig {
 }
 
 /// Choices of diffusers' UNet that SD 1.x leaves alone.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct FixedChoices {
     act_fn: String,
@@ -209,6 +209,12 @@ impl UNetConfig {
         check_groups(&self.block_out_channels, self.norm_num_groups)?;
         check_block_types("down_block_types", &self.down_block_types, &[CROSS_DOWN, DOWN], &self.block_out_channels)?;
         check_block_types("up_block_types", &self.up_block_types, &[CROSS_UP, UP], &self.block_out_channels)?;
+        check_eps("norm_eps", self.norm_eps)?;
+        // The exponents of the frequencies are divided by their number less this.
+        let frequencies = self.block_out_channels.first().map_or(0, |channels| channels / 2);
+        if !(self.freq_shift >= 0.0 && self.freq_shift < frequencies as f64) {
+            return Err(format!("freq_shift is {}; it must be at least 0 and below {frequencies}", self.freq_shift));
+        }
         self.check_heads()?;
         self.fixed.check()
     }

@@ -1,11 +1,11 @@
 //! `vae/config.json`: diffusers' `AutoencoderKL`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{check_count, check_groups, check_is, check_size};
 
 /// Sizes of the autoencoder.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct VaeConfig {
     /// Channels of images.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use engine::tch::Tensor;
 
-use super::pickle::{Arena, Node, StorageView, TensorView, Value, state_dict};
+use super::pickle::{Arena, Node, StorageView, TensorView, Value, state_dict, text_beside};
 use super::tensor_file::{TensorFile, byte_length, format_error, read_bytes, tensor_from_bytes};
-use super::{checkpoint_legacy, checkpoint_zip};
+use super::{checkpoint_legacy, checkpoint_zip, embedded_config};
 use crate::error::{ModelError, Result};
 
 /// Where the bytes of a storage lie.
@@ -35,6 +35,7 @@ pub(super) struct CheckpointFile {
     file: File,
     tensors: HashMap<String, TensorView>,
     storages: HashMap<String, Extent>,
+    model_config: Option<String>,
 }
 
 impl CheckpointFile {
@@ -57,7 +58,8 @@ impl CheckpointFile {
             check_storage(&view.storage, &storages)
                 .map_err(|reason| format_error(path, format!("tensor {name} {reason}")))?;
         }
-        Ok(Self { path: path.to_owned(), file, tensors: tensors.into_iter().collect(), storages })
+        let model_config = text_beside(&arena, root, embedded_config::KEY).map(str::to_owned);
+        Ok(Self { path: path.to_owned(), file, tensors: tensors.into_iter().collect(), storages, model_config })
     }
 
     /// Reads the elements from the view's first to its last, then lets libtorch put them in order.
@@ -102,6 +104,10 @@ impl TensorFile for CheckpointFile {
             Some(view) => self.read_view(name, view),
             None => Err(ModelError::MissingTensor { path: self.path.clone(), name: name.to_owned() }),
         }
+    }
+
+    fn model_config(&self) -> Option<&str> {
+        self.model_config.as_deref()
     }
 }
 

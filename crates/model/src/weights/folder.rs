@@ -1,10 +1,11 @@
-//! A diffusers folder: one file of weights for each network.
+//! A diffusers folder: one file of weights for each network, or several with an index.
 
 use std::path::{Path, PathBuf};
 
 use engine::tch::Tensor;
 
 use super::key_map::old_vae_attention;
+use super::shards::Shards;
 use super::tensor_file::{TensorFile, open, read_as};
 use super::{Part, WeightSource};
 use crate::error::{ModelError, Result};
@@ -19,6 +20,15 @@ const UNET_AND_VAE: [&str; 4] = [
 const TEXT_ENCODER: [&str; 4] =
     ["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
 
+/// Names of the index where a network's weights are split, in the same order.
+const UNET_AND_VAE_INDEX: [&str; 3] = [
+    "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors.index.fp16.json",
+    "diffusion_pytorch_model.bin.index.json",
+];
+const TEXT_ENCODER_INDEX: [&str; 3] =
+    ["model.safetensors.index.json", "model.safetensors.index.fp16.json", "pytorch_model.bin.index.json"];
+
 /// The weights of a diffusers folder.
 #[derive(Debug)]
 pub struct FolderSource {
@@ -28,15 +38,15 @@ pub struct FolderSource {
 }
 
 impl FolderSource {
-    /// Opens the three files and reads their tables of tensors.
+    /// Opens the files of the three networks and reads their tables of tensors.
     ///
     /// # Errors
     /// When one is absent or damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         Ok(Self {
-            text_encoder: open(&find(&folder.join("text_encoder"), &TEXT_ENCODER)?)?,
-            unet: open(&find(&folder.join("unet"), &UNET_AND_VAE)?)?,
-            vae: open(&find(&folder.join("vae"), &UNET_AND_VAE)?)?,
+            text_encoder: open_part(&folder.join("text_encoder"), &TEXT_ENCODER, &TEXT_ENCODER_INDEX)?,
+            unet: open_part(&folder.join("unet"), &UNET_AND_VAE, &UNET_AND_VAE_INDEX)?,
+            vae: open_part(&folder.join("vae"), &UNET_AND_VAE, &UNET_AND_VAE_INDEX)?,
         })
     }
 }
@@ -54,10 +64,17 @@ impl WeightSource for FolderSource {
     }
 }
 
-fn find(folder: &Path, names: &[&str]) -> Result<PathBuf> {
-    let found = names.iter().map(|name| folder.join(name)).find(|path| path.exists());
-    found.ok_or_else(|| ModelError::Format {
+fn open_part(folder: &Path, files: &[&str], indices: &[&str]) -> Result<Box<dyn TensorFile>> {
+    let find =
+        |names: &[&str]| -> Option<PathBuf> { names.iter().map(|name| folder.join(name)).find(|path| path.exists()) };
+    if let Some(file) = find(files) {
+        return open(&file);
+    }
+    if let Some(index) = find(indices) {
+        return Ok(Box::new(Shards::open(&index)?));
+    }
+    Err(ModelError::Format {
         path: folder.to_owned(),
-        reason: format!("it holds no weights; one of {} must be there", names.join(", ")),
+        reason: format!("it holds no weights; one of {} or {} must be there", files.join(", "), indices.join(", ")),
     })
 }

@@ -4,7 +4,8 @@
 //!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base)
 //! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it
 //! - names: [`key_map`] turns diffusers' names into the original ones, for reading and for writing
-//! - sizes: [`inferred_config`] reads the networks' sizes off the tensors of a single file
+//! - sizes: [`embedded_config`] is what an export says of itself; [`inferred_config`] reads the networks' sizes off the
+//!   tensors of a file that says nothing
 //! - out: [`mod@export`] writes one file from any source
 //!
 //! Nothing is mapped into memory and nothing is cached: a tensor is read from its place in the file when it is asked for,
@@ -15,6 +16,7 @@
 mod checkpoint;
 mod checkpoint_legacy;
 mod checkpoint_zip;
+pub mod embedded_config;
 pub mod export;
 mod folder;
 pub mod inferred_config;
@@ -24,8 +26,10 @@ mod overlay;
 mod pickle;
 mod random;
 mod safetensors_file;
+mod shards;
 mod single_file;
 mod tensor_file;
+mod zip_directory;
 
 use engine::tch::Tensor;
 

@@ -12,6 +12,7 @@ use engine::tch::{Kind, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
+use super::embedded_config;
 use super::tensor_file::{TensorFile, format_error, io_error, read_bytes, tensor_from_bytes};
 use crate::error::{ModelError, Result};
 
@@ -36,6 +37,7 @@ pub(super) struct SafetensorsFile {
     path: PathBuf,
     file: File,
     entries: HashMap<String, Entry>,
+    model_config: Option<String>,
 }
 
 impl SafetensorsFile {
@@ -66,7 +68,8 @@ impl SafetensorsFile {
                 Entry { dtype: info.dtype, shape, offset: data_start + start as u64, length: (end - start) as u64 };
             (name, entry)
         });
-        Ok(Self { path: path.to_owned(), entries: entries.collect(), file })
+        let model_config = metadata.metadata().as_ref().and_then(|texts| texts.get(embedded_config::KEY).cloned());
+        Ok(Self { path: path.to_owned(), entries: entries.collect(), model_config, file })
     }
 }
 
@@ -96,6 +99,10 @@ impl TensorFile for SafetensorsFile {
         };
         let bytes = read_bytes(&self.path, &self.file, entry.offset, entry.length)?;
         tensor_from_bytes(&self.path, &bytes, &entry.shape, kind)
+    }
+
+    fn model_config(&self) -> Option<&str> {
+        self.model_config.as_deref()
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use engine::tch::Tensor;
 
+use super::embedded_config;
 use super::inferred_config::infer;
 use super::key_map::{KeyMap, TEXT_PREFIX, UNET_PREFIX, VAE_PREFIX};
 use super::tensor_file::{TensorFile, format_error, open, read_as};
@@ -13,7 +14,7 @@ use super::{Part, WeightSource};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 
-/// The weights of a single-file checkpoint, and the configuration its tensors imply.
+/// The weights of a single-file checkpoint, and its configuration.
 #[derive(Debug)]
 pub struct SingleFileSource {
     file: Box<dyn TensorFile>,
@@ -22,14 +23,15 @@ pub struct SingleFileSource {
 }
 
 impl SingleFileSource {
-    /// Opens `path`, reads its table of tensors and infers the networks' sizes from it.
+    /// Opens `path` and reads its table of tensors. The configuration is the one that the file holds, as every export of
+    /// ours does, and is inferred from the tensors' shapes where there is none.
     ///
     /// # Errors
     /// When the file is damaged, of another format, or not a Stable Diffusion 1.x model.
     pub fn open(path: &Path) -> Result<Self> {
         let file = open(path)?;
         check_parts(file.as_ref())?;
-        let config = infer(&|name| find_shape(file.as_ref(), name)).map_err(|reason| format_error(path, reason))?;
+        let config = configuration(file.as_ref()).map_err(|reason| format_error(path, reason))?;
         Ok(Self { keys: KeyMap::new(&config), config, file })
     }
 
@@ -44,7 +46,7 @@ impl SingleFileSource {
         Ok(Self { keys: KeyMap::new(&config), config, file })
     }
 
-    /// The sizes read off the tensors.
+    /// What the file says of itself, or what its tensors imply.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
@@ -59,6 +61,14 @@ impl WeightSource for SingleFileSource {
         let other = without_text_model(&original).filter(|other| self.file.shape(other).is_some());
         let stored = other.filter(|_| self.file.shape(&original).is_none());
         read_as(self.file.as_ref(), stored.as_deref().unwrap_or(&original), shape)
+    }
+}
+
+fn configuration(file: &dyn TensorFile) -> std::result::Result<ModelConfig, String> {
+    let inferred = infer(&|name| find_shape(file, name))?;
+    match file.model_config() {
+        Some(text) => embedded_config::read(text, &inferred),
+        None => inferred.check().map(|()| inferred),
     }
 }
 

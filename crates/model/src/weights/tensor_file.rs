@@ -29,6 +29,9 @@ pub(super) trait TensorFile: Send + Sync + Debug {
 
     /// Reads `name` from the file, on the CPU, contiguous, in the file's dtype.
     fn read(&self, name: &str) -> Result<Tensor>;
+
+    /// What the file says of its model's configuration, as it stands there: [`embedded_config`](super::embedded_config).
+    fn model_config(&self) -> Option<&str>;
 }
 
 /// A file of named tensors as it is, under its own names: the door for whoever wants to look into one.
@@ -62,6 +65,13 @@ impl TensorTable {
     /// When it is absent or damaged.
     pub fn read(&self, name: &str) -> Result<Tensor> {
         self.0.read(name)
+    }
+
+    /// What the file says of its model's configuration, unchecked: the text under
+    /// [`embedded_config::KEY`](super::embedded_config::KEY).
+    #[must_use]
+    pub fn model_config(&self) -> Option<&str> {
+        self.0.model_config()
     }
 }
 

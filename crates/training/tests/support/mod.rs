@@ -51,6 +51,7 @@ fn write_config(dir: &Path, vocabulary: i64) {
 pub(crate) struct Workshop {
     pub(crate) base: BaseModel,
     pub(crate) images: TempDir,
+    pub(crate) scratch: TempDir,
     pub(crate) precision: Precision,
     _config: TempDir,
 }
@@ -69,7 +70,14 @@ impl Workshop {
             let pixel = |x: u32, y: u32| Rgb([(3 * x) as u8, (2 * y) as u8, (40 * index) as u8]);
             RgbImage::from_fn(width, height, pixel).save(images.path().join(format!("sks dog ({index}).png"))).unwrap();
         }
-        Self { base: BaseModel::open(&reference).unwrap(), images, precision: Precision::Fp32, _config: config }
+        let scratch = tempfile::tempdir().unwrap();
+        Self {
+            base: BaseModel::open(&reference).unwrap(),
+            images,
+            scratch,
+            precision: Precision::Fp32,
+            _config: config,
+        }
     }
 
     /// Trains with the shortest parameters, changed by `changes`; all events are kept.
@@ -79,6 +87,7 @@ impl Workshop {
             base: &self.base,
             params: &params,
             images_dir: self.images.path(),
+            scratch_dir: self.scratch.path(),
             device: Device::Cpu,
             precision: self.precision,
         };

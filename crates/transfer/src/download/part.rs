@@ -129,12 +129,12 @@ impl Part {
     pub(super) async fn keep(mut self, dest: &Path) -> Result<(), TransferError> {
         self.file.flush().await.map_err(TransferError::file("write", dest))?;
         let (temp, target) = (self.temp, dest.to_owned());
-        let kept = tokio::task::spawn_blocking(move || disk::keep(temp, &target)).await;
-        kept.unwrap_or_else(|error| Err(TransferError::file("write", dest)(Error::other(error))))
+        let kept = tokio::task::spawn_blocking(move || durable::keep(temp, &target)).await;
+        kept.unwrap_or_else(|error| Err(Error::other(error))).map_err(TransferError::file("write", dest))
     }
 
     fn check_room(&self, wanted: &Wanted<'_>, needed_bytes: u64) -> Result<(), TransferError> {
-        disk::check_room(disk::folder_of(wanted.dest), &wanted.url.to_string(), needed_bytes)
+        disk::check_room(durable::folder_of(wanted.dest), &wanted.url.to_string(), needed_bytes)
     }
 
     pub(super) fn cut(&self, wanted: &Wanted<'_>, reason: String) -> TransferError {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use protocol::FailureCode;
 use reqwest::header::{ETAG, HeaderMap};
 use reqwest::{Method, StatusCode};
 
 use super::HubModel;
 use crate::download::Wanted;
 use crate::network::{Ask, Follow, Network};
-use crate::web_url::WebUrl;
+use crate::web_url::{WebUrl, shown_text};
 use crate::{DownloadLimits, TransferError};
 
 /// Asked for first; every diffusers repository of Stable Diffusion 1.x has it.
@@ -69,6 +70,10 @@ impl<'a> Repository<'a> {
         Ok(repository)
     }
 
+    pub(super) fn model(&self) -> HubModel<'a> {
+        self.model
+    }
+
     /// The commit that the revision means; the revision itself where the hub, a plain mirror, does not tell.
     pub(super) async fn commit(&self) -> Result<String, TransferError> {
         let (status, headers) = self.head(self.model.revision, FIRST_FILE).await?;
@@ -91,7 +96,7 @@ impl<'a> Repository<'a> {
         for name in CONFIGS {
             let file = self.probe(commit, name).await?;
             let reason = "so it is not in the diffusers layout; use ckpt_link for a single-file model";
-            files.push(file.ok_or_else(|| self.refused(&format!("the repository has no {name}, {reason}")))?);
+            files.push(file.ok_or_else(|| self.unusable(&format!("the repository has no {name}, {reason}")))?);
         }
         for name in OPTIONAL {
             files.extend(self.probe(commit, name).await?);
@@ -123,7 +128,7 @@ impl<'a> Repository<'a> {
             "the repository has no weights for {part} (neither {} nor {}); choose another model",
             names[0], names[1]
         );
-        Err(self.refused(&reason))
+        Err(self.unusable(&reason))
     }
 
     async fn probe(&self, commit: &str, name: &str) -> Result<Option<RemoteFile>, TransferError> {
@@ -209,8 +214,20 @@ impl<'a> Repository<'a> {
         WebUrl::parse(&format!("{endpoint}/{}/resolve/{revision}/{name}", self.model.repo))
     }
 
+    /// The model is not there, or not for this caller.
     fn refused(&self, reason: &str) -> TransferError {
-        TransferError::Hub { repo: self.model.repo.to_owned(), reason: reason.to_owned() }
+        self.error(FailureCode::ModelNotFound, reason)
+    }
+
+    /// The model is there, and of no use.
+    fn unusable(&self, reason: &str) -> TransferError {
+        self.error(FailureCode::ModelUnusable, reason)
+    }
+
+    fn error(&self, code: FailureCode, reason: &str) -> TransferError {
+        // What is no name may be a whole address, with a token in it.
+        let repo = if is_repo(self.model.repo) { self.model.repo.to_owned() } else { shown_text(self.model.repo) };
+        TransferError::Hub { repo, reason: reason.to_owned(), code }
     }
 }
 

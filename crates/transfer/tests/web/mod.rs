@@ -55,6 +55,13 @@ pub fn cut(sent: &[u8], declared: usize, etag: &str) -> Response {
     Response::builder().header("content-length", declared).header("etag", etag).body(body).unwrap()
 }
 
+/// Declares `declared` bytes, sends `sent`, and then nothing more.
+pub fn stalled(sent: &[u8], declared: usize) -> Response {
+    let sent = Bytes::copy_from_slice(sent);
+    let body = Body::from_stream(stream::iter([Ok::<_, std::io::Error>(sent)]).chain(stream::pending()));
+    Response::builder().header("content-length", declared).body(body).unwrap()
+}
+
 /// The rest of `all` that a `Range` header asks for.
 pub fn rest(all: &[u8], request: &Request, etag: &str) -> Response {
     let start = range_start(request).unwrap();

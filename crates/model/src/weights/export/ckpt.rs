@@ -8,10 +8,10 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::pickle_writer::PickleWriter;
-use super::{Entry, write_contents};
+use super::{Table, write_contents};
 use crate::error::{ModelError, Result};
-use crate::weights::WeightSource;
 use crate::weights::tensor_file::{format_error, io_error};
+use crate::weights::{WeightSource, embedded_config};
 
 /// Where `torch.save` starts every entry's bytes, so that a mapped file can be used in place.
 const ALIGNMENT: u16 = 64;
@@ -19,14 +19,14 @@ const ALIGNMENT: u16 = 64;
 /// The folder inside the archive.
 const ROOT: &str = "archive";
 
-pub(super) fn write(path: &Path, file: &mut File, entries: &[Entry], source: &dyn WeightSource) -> Result<()> {
+pub(super) fn write(path: &Path, file: &mut File, table: &Table, source: &dyn WeightSource) -> Result<()> {
     let mut zip = ZipWriter::new(BufWriter::new(file));
     let fail = |error: std::io::Error| io_error(path, error);
     start(path, &mut zip, "data.pkl")?;
-    zip.write_all(&pickle(entries)).map_err(fail)?;
+    zip.write_all(&pickle(table)).map_err(fail)?;
     start(path, &mut zip, "byteorder")?;
     zip.write_all(b"little").map_err(fail)?;
-    for (number, entry) in entries.iter().enumerate() {
+    for (number, entry) in table.entries.iter().enumerate() {
         start(path, &mut zip, &format!("data/{number}"))?;
         write_contents(path, &mut zip, std::iter::once(entry), source)?;
     }
@@ -42,13 +42,13 @@ fn start(path: &Path, zip: &mut ZipWriter<BufWriter<&mut File>>, name: &str) -> 
     zip.start_file(format!("{ROOT}/{name}"), options).map_err(|error| zip_error(path, error))
 }
 
-/// `{"state_dict": {name: tensor, …}, "epoch": 0, "global_step": 0}`
-fn pickle(entries: &[Entry]) -> Vec<u8> {
+/// `{"state_dict": {name: tensor, …}, "epoch": 0, "global_step": 0, "dreambooth.model_config": "…"}`
+fn pickle(table: &Table) -> Vec<u8> {
     let mut pickle = PickleWriter::new();
     pickle.dict(|pickle| {
         pickle.text("state_dict");
         pickle.dict(|pickle| {
-            for (number, entry) in entries.iter().enumerate() {
+            for (number, entry) in table.entries.iter().enumerate() {
                 pickle.text(&entry.key);
                 pickle.tensor(number, entry.kind(), &entry.shape);
             }
@@ -57,6 +57,8 @@ fn pickle(entries: &[Entry]) -> Vec<u8> {
             pickle.text(counter);
             pickle.integer(0);
         }
+        pickle.text(embedded_config::KEY);
+        pickle.text(&table.config);
     });
     pickle.finish()
 }

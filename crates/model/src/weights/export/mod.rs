@@ -4,7 +4,6 @@
 //! base model or an [`Overlay`](super::Overlay) of trained networks over one. Tensors are read, halved, written and
 //! dropped one at a time, so the memory needed is that of the largest tensor, whatever the model's size.
 
-mod atomic_file;
 mod ckpt;
 mod pickle_writer;
 mod safetensors;
@@ -12,13 +11,14 @@ mod safetensors;
 use std::io::Write;
 use std::path::Path;
 
+use durable::Access;
 use engine::tch::{Kind, Tensor};
 
 use super::key_map::{KeyMap, POSITION_IDS, is_vae_attention_weight};
 use super::tensor_file::{byte_length, format_error, io_error};
-use super::{Part, TensorSpec, WeightSource, inventory};
+use super::{Part, TensorSpec, WeightSource, embedded_config, inventory};
 use crate::config::ModelConfig;
-use crate::error::Result;
+use crate::error::{ModelError, Result};
 
 /// The two single-file formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,26 @@ impl Format {
 /// The file appears under its name only when it is complete and on disk; what stood there before is replaced at once.
 ///
 /// # Errors
-/// When the name ends otherwise, a tensor cannot be read, or the file cannot be written.
+/// When the name ends otherwise, a tensor cannot be read, a weight is no number or beyond fp16, or the file cannot be
+/// written.
 pub fn export(path: &Path, config: &ModelConfig, source: &dyn WeightSource) -> Result<()> {
     let format = Format::of(path)?;
-    let entries = entries(path, config)?;
-    atomic_file::write(path, |file| match format {
-        Format::Safetensors => safetensors::write(path, file, &entries, source),
-        Format::Ckpt => ckpt::write(path, file, &entries, source),
-    })
+    let config_text = embedded_config::write(config).map_err(|reason| format_error(path, reason))?;
+    let table = Table { entries: entries(path, config)?, config: config_text };
+    let mut part = durable::part_beside(path, Access::Usual).map_err(|error| io_error(path, error))?;
+    match format {
+        Format::Safetensors => safetensors::write(path, part.as_file_mut(), &table, source)?,
+        Format::Ckpt => ckpt::write(path, part.as_file_mut(), &table, source)?,
+    }
+    durable::keep(part, path).map_err(|error| io_error(path, error))
+}
+
+/// What a file will hold.
+#[derive(Debug)]
+struct Table {
+    entries: Vec<Entry>,
+    /// The text under [`embedded_config::KEY`].
+    config: String,
 }
 
 /// One tensor of the file to be.
@@ -92,7 +104,7 @@ impl Entry {
     /// The contents, little-endian and contiguous; `buffer` is reused from tensor to tensor.
     fn read(&self, source: &dyn WeightSource, buffer: &mut Vec<u8>) -> Result<()> {
         let tensor = match &self.content {
-            Content::Weight(spec) => source.tensor(spec.part, &spec.name, &spec.shape)?.f_to_kind(Kind::Half)?,
+            Content::Weight(spec) => half(&self.key, &source.tensor(spec.part, &spec.name, &spec.shape)?)?,
             Content::PositionIds => {
                 let count: i64 = self.shape.iter().product();
                 Tensor::f_arange(count, (Kind::Int64, engine::tch::Device::Cpu))?
@@ -103,6 +115,25 @@ impl Entry {
         tensor.f_contiguous()?.f_copy_data_u8(buffer, tensor.numel())?;
         Ok(())
     }
+}
+
+/// The weights of `name` in fp16. What fp16 cannot hold would become infinite, and every picture black.
+fn half(name: &str, weights: &Tensor) -> Result<Tensor> {
+    let halves = weights.f_to_kind(Kind::Half)?;
+    if halves.numel() == 0 {
+        return Ok(halves);
+    }
+    let (least, greatest) = halves.f_aminmax(None, false)?;
+    // A value that is no number makes both of them none.
+    if least.f_double_value(&[])?.is_finite() && greatest.f_double_value(&[])?.is_finite() {
+        return Ok(halves);
+    }
+    let largest = weights.f_to_kind(Kind::Float)?.f_abs()?.f_max()?.f_double_value(&[])?;
+    Err(if largest.is_finite() {
+        ModelError::BeyondHalf { name: name.to_owned(), largest }
+    } else {
+        ModelError::NotFinite { name: name.to_owned() }
+    })
 }
 
 /// UNet, text encoder, VAE; the position ids stand with the text encoder.

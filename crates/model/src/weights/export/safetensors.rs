@@ -6,18 +6,19 @@ use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::{Value, json};
 
-use super::{Content, Entry, write_contents};
+use super::{Content, Entry, Table, write_contents};
 use crate::error::Result;
-use crate::weights::WeightSource;
 use crate::weights::tensor_file::{format_error, io_error};
+use crate::weights::{WeightSource, embedded_config};
 
 /// The data begins at a multiple of this, so that readers which map the file find every tensor aligned.
 const ALIGNMENT: usize = 8;
 
-pub(super) fn write(path: &Path, file: &mut File, entries: &[Entry], source: &dyn WeightSource) -> Result<()> {
-    let order = ordered(entries);
-    let header = header(path, &order)?;
+pub(super) fn write(path: &Path, file: &mut File, table: &Table, source: &dyn WeightSource) -> Result<()> {
+    let order = ordered(&table.entries);
+    let header = header(path, &order, &table.config)?;
     let mut out = BufWriter::new(file);
     out.write_all(&(header.len() as u64).to_le_bytes()).map_err(|error| io_error(path, error))?;
     out.write_all(&header).map_err(|error| io_error(path, error))?;
@@ -32,7 +33,7 @@ fn ordered(entries: &[Entry]) -> Vec<&Entry> {
     wide.into_iter().chain(halves).collect()
 }
 
-fn header(path: &Path, entries: &[&Entry]) -> Result<Vec<u8>> {
+fn header(path: &Path, entries: &[&Entry], config: &str) -> Result<Vec<u8>> {
     let mut offset = 0;
     let mut tensors = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -45,9 +46,20 @@ fn header(path: &Path, entries: &[&Entry]) -> Result<Vec<u8>> {
         tensors.push((entry.key.clone(), TensorInfo { dtype, shape, data_offsets: (offset, end) }));
         offset = end;
     }
-    let format = [("format".to_owned(), "pt".to_owned())].into();
-    let metadata = Metadata::new(Some(format), tensors).map_err(|error| format_error(path, error.to_string()))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|error| format_error(path, error.to_string()))?;
+    let fail = |error: String| format_error(path, error);
+    let tensors = Metadata::new(None, tensors).map_err(|error| fail(error.to_string()))?;
+    let mut header = serialize(&tensors, config).map_err(|error| fail(error.to_string()))?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     Ok(header)
+}
+
+/// `{"__metadata__": {…}, name: {dtype, shape, data_offsets}, …}`. The crate keeps metadata in a hash table, which would
+/// put its texts into another order each time; so they are written here, and the same model gives the same file.
+fn serialize(tensors: &Metadata, config: &str) -> serde_json::Result<Vec<u8>> {
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".to_owned(), json!({ "format": "pt", embedded_config::KEY: config }));
+    if let Value::Object(tensors) = serde_json::to_value(tensors)? {
+        header.extend(tensors);
+    }
+    serde_json::to_vec(&header)
 }

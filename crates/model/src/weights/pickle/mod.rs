@@ -24,7 +24,7 @@ mod value;
 
 pub(super) use input::Input;
 pub(super) use machine::load;
-pub(super) use state_dict::state_dict;
+pub(super) use state_dict::{state_dict, text_beside};
 pub(super) use value::{Arena, Node, StorageView, TensorView, Value};
 
 /// Longest pickle that is read. The table of an SD 1.5 checkpoint with EMA and optimizer state has about 2 MB.

@@ -37,6 +37,13 @@ pub(in crate::weights) fn state_dict(arena: &Arena, root: Value) -> Result<Vec<(
     Ok(tensors)
 }
 
+/// The text that stands in the saved dictionary itself under `key`; of equal keys the last counts, as in Python.
+pub(in crate::weights) fn text_beside<'a>(arena: &'a Arena, root: Value, key: &str) -> Option<&'a str> {
+    let items = dict_of(arena, root).ok()?;
+    let (_, value) = items.iter().rev().find(|(name, _)| arena.text(*name) == Some(key))?;
+    arena.text(*value)
+}
+
 fn dict_of(arena: &Arena, value: Value) -> Result<&[(Value, Value)], String> {
     match arena.node(value) {
         Some(Node::Dict(items)) => Ok(items),

@@ -1,0 +1,86 @@
+//! A picture is drawn with the configuration that was trained, also from the exported file alone.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
+use model::{BaseModel, ModelReference};
+use protocol::SamplerName;
+use serde_json::{Value, json};
+use txt2img::denoiser::GuidedUNet;
+use txt2img::sampler::{Churn, Settings, StepNoise, Walk, sampler};
+
+const F32_CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+struct NoNoise;
+
+impl StepNoise for NoNoise {
+    fn next(&mut self) -> Tensor {
+        Tensor::zeros([1, 4, 16, 16], F32_CPU)
+    }
+}
+
+/// The tiny model, whose weights fp16 holds exactly, with settings that no shape shows.
+fn unusual_model(folder: &Path) -> BaseModel {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/goldens/tiny");
+    let changes = [
+        ("text_encoder", "config.json", json!({"num_attention_heads": 4})),
+        ("unet", "config.json", json!({"attention_head_dim": [1, 2, 4, 8]})),
+        ("vae", "config.json", json!({"scaling_factor": 0.5})),
+        ("scheduler", "scheduler_config.json", json!({"prediction_type": "v_prediction", "beta_schedule": "linear"})),
+    ];
+    for (part, file, keys) in changes {
+        fs::create_dir(folder.join(part)).unwrap();
+        for entry in fs::read_dir(tiny.join(part)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), folder.join(part).join(entry.file_name())).unwrap();
+        }
+        let path = folder.join(part).join(file);
+        let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        keys.as_object().unwrap().iter().for_each(|(key, value)| config[key] = value.clone());
+        fs::write(path, config.to_string()).unwrap();
+    }
+    BaseModel::open(&ModelReference::Folder(folder.to_owned())).unwrap()
+}
+
+/// Latents and image after three steps.
+fn draw(base: &BaseModel) -> [Tensor; 2] {
+    let (device, kind) = (Device::Cpu, Kind::Float);
+    let (unet, vae, schedule) = (base.unet(device, kind).unwrap(), base.vae(device, kind).unwrap(), base.schedule());
+    let text = base.text_encoder(device, kind).unwrap();
+    let states = |first: i64| {
+        let ids = Tensor::arange_start(first, first + 16, (Kind::Int64, device)).unsqueeze(0);
+        no_grad(|| text.forward(&ids, kind))
+    };
+    let mut guided = GuidedUNet::new(&unet, &schedule, &states(0), &states(100), 7.0, kind);
+    let algorithm = sampler(SamplerName::Euler);
+    let trajectory = algorithm.trajectory(&schedule, 3);
+    let churn = Churn { amount: 0.0, sigma_min: 0.0, sigma_max: f64::INFINITY, noise: 1.0 };
+    let mut walk = Walk {
+        denoiser: &mut guided,
+        noise: &mut NoNoise,
+        trajectory: &trajectory,
+        settings: Settings { eta: None, churn },
+        on_step: &mut |_| {},
+    };
+    let start = (Tensor::arange(4 * 16 * 16, F32_CPU) * 0.7).sin().view([1, 4, 16, 16]);
+    let x = algorithm.first_latents(&start, &trajectory);
+    let latents = algorithm.sample(&mut walk, x).unwrap();
+    let image = no_grad(|| vae.decode(&latents));
+    [latents, image]
+}
+
+#[test]
+fn an_exported_file_draws_what_its_base_draws_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = unusual_model(folder.path());
+    let expected = draw(&base);
+    for name in ["model.safetensors", "model.ckpt"] {
+        let path = folder.path().join(name);
+        base.export(&path).unwrap();
+        let drawn = draw(&BaseModel::open(&ModelReference::File(path)).unwrap());
+        assert!(expected.iter().zip(&drawn).all(|(expected, drawn)| expected.equal(drawn)), "{name}");
+    }
+}

@@ -1,0 +1,92 @@
+"""The randomness of a training, written a second time: no library draws these numbers, so the product's own description
+(`training::noise`, `training::batches`, `training::picture`) is what both sides follow.
+"""
+
+import math
+
+import numpy
+
+from engine import philox_4x32_10
+from fixtures import TRAINING, VERSIONS, save_json
+
+ORDER, CROP_PLACE, CROP_CHOICE, POSTERIOR, NOISE, OFFSET_NOISE, TIMESTEP = range(1, 8)
+SEEDS = (0, 1, 555, 4294967295)
+STEPS = (0, 1, 7, 4294967301)
+SHAPE = (2, 4, 1, 3)
+# Images, batch size, steps that are recorded.
+BATCHES = ((5, 2, 7), (6, 4, 5), (3, 8, 3), (1, 1, 2))
+# Width and height of a scaled picture, its index in the data set; the resolution is 64.
+PICTURES = ((95, 64, 0), (64, 128, 1), (640, 64, 2))
+
+
+def words(seed, purpose, step, index):
+    """Four random words; the counter is (index, purpose, step)."""
+    counter = [numpy.array([part], dtype=numpy.uint32) for part in (index, purpose, step & 0xFFFFFFFF, step >> 32)]
+    return [int(word[0]) for word in philox_4x32_10(counter, (seed & 0xFFFFFFFF, seed >> 32))]
+
+
+def below(seed, purpose, step, index, bound):
+    low, high, _, _ = words(seed, purpose, step, index)
+    return ((low | high << 32) * bound) >> 64
+
+
+def uniform(seed, purpose, step, index):
+    return words(seed, purpose, step, index)[0] / 2**32
+
+
+def normal(seed, purpose, step, count):
+    numbers = []
+    for block in range(-(-count // 4)):
+        a, b, c, d = ((word + 0.5) / 2**32 for word in words(seed, purpose, step, block))
+        for u, v in ((a, b), (c, d)):
+            radius, angle = math.sqrt(-2 * math.log(u)), 2 * math.pi * v
+            numbers += [radius * math.cos(angle), radius * math.sin(angle)]
+    return [float(numpy.float32(number)) for number in numbers[:count]]
+
+
+def shuffled(seed, epoch, images):
+    order = list(range(images))
+    for last in range(images - 1, 0, -1):
+        other = below(seed, ORDER, epoch, last, last + 1)
+        order[last], order[other] = order[other], order[last]
+    return order
+
+
+def batches(seed, images, size, steps):
+    per_epoch = -(-images // size)
+    orders = [shuffled(seed, epoch, images) for epoch in range(-(-steps // per_epoch))]
+    epochs = [[order[first : first + size] for first in range(0, images, size)] for order in orders]
+    return [batch for epoch in epochs for batch in epoch][:steps]
+
+
+def corners(seed, width, height, image, crops=4, resolution=64):
+    place = lambda index, free: below(seed, CROP_PLACE, image, index, free + 1)
+    return [[place(2 * k, width - resolution), place(2 * k + 1, height - resolution)] for k in range(crops)]
+
+
+def record():
+    items, count = SHAPE[0], math.prod(SHAPE)
+    cases = []
+    for seed in SEEDS:
+        for step in STEPS:
+            cases.append(
+                {
+                    "kind": "draw",
+                    "seed": seed,
+                    "step": step,
+                    "noise": normal(seed, NOISE, step, count),
+                    "offset": normal(seed, OFFSET_NOISE, step, items * SHAPE[1]),
+                    "posterior": normal(seed, POSTERIOR, step, count),
+                    "timesteps": [below(seed, TIMESTEP, step, item, 1000) for item in range(items)],
+                    "crop_choices": [uniform(seed, CROP_CHOICE, step, item) for item in range(items)],
+                }
+            )
+        for images, size, steps in BATCHES:
+            order = batches(seed, images, size, steps)
+            cases.append({"kind": "batches", "seed": seed, "images": images, "batch_size": size, "batches": order})
+        for width, height, image in PICTURES:
+            places = corners(seed, width, height, image)
+            size = [width, height]
+            cases.append({"kind": "crops", "seed": seed, "image": image, "size": size, "corners": places})
+    versions = {"numpy": VERSIONS["numpy"]}
+    save_json(TRAINING / "streams.json", {"versions": versions, "shape": SHAPE, "cases": cases})

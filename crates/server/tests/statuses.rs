@@ -142,9 +142,9 @@ fn every_refusal_has_its_status_and_its_sentence() {
 #[test]
 fn the_readme_says_what_each_status_means() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
-    let (_, operations) = readme.split_once("\n## Operations\n").unwrap();
-    let (operations, _) = operations.split_once("\n## ").unwrap();
-    let documented: BTreeSet<u16> = operations
+    let (_, operating) = readme.split_once("\n## Operating the service\n").unwrap();
+    let (operating, _) = operating.split_once("\n## ").unwrap();
+    let documented: BTreeSet<u16> = operating
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok())
         .filter(|status| *status >= 400)

@@ -118,8 +118,28 @@ fn sql_is_known_to_jobs_alone() {
 fn the_product_has_one_http_client() {
     assert_eq!(users_of("reqwest"), ["transfer"]);
     assert_eq!(users_of("ureq"), ["xtask"], "the demo is a user of the product, not a part of it");
-    for other in ["hyper", "isahc", "curl", "attohttpc", "surf"] {
+    for other in ["isahc", "curl", "attohttpc", "surf"] {
         assert!(users_of(other).is_empty(), "{other} is a second HTTP client");
+    }
+}
+
+#[test]
+fn hyper_serves_and_asks_nothing() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for half in ["hyper", "hyper-util"] {
+        assert_eq!(users_of(half), ["server"]);
+        let declared = workspace.lines().find(|line| line.starts_with(&format!("{half} = "))).unwrap();
+        assert!(declared.contains("default-features = false"), "{declared}");
+        assert!(
+            !declared.contains("client") && !declared.contains("full"),
+            "the client of transfer is the only one: {declared}"
+        );
+        // What the workspace declares, a manifest may add to.
+        let manifest = fs::read_to_string(root().join("crates/server/Cargo.toml")).unwrap();
+        assert!(
+            manifest.contains(&format!("\n{half} = {{ workspace = true }}\n")),
+            "{half} takes the workspace's features"
+        );
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jobs::Scope;
 
 /// Trains Stable Diffusion on your photos and draws them: a RunPod-compatible service, and the same work by hand.
 #[derive(Debug, Parser)]
@@ -17,7 +18,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the job API and, unless told otherwise, work on the jobs
     Serve(ServeArgs),
-    /// Make API keys
+    /// Make, list and revoke API keys
     Keys(KeysArgs),
     /// Work on the jobs of a data directory whose API is served elsewhere
     #[cfg(feature = "compute")]
@@ -68,6 +69,9 @@ pub(crate) struct ServeArgs {
     /// Longest wait in the queue of a job whose policy does not say, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 24 * 3600, env = "DREAMBOOTH_TTL")]
     pub(crate) ttl: u32,
+    /// Answer without a key, programs of this machine alone; only when listening on loopback
+    #[arg(long, env = "DREAMBOOTH_NO_AUTH")]
+    pub(crate) no_auth: bool,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
 }
@@ -82,9 +86,12 @@ pub(crate) struct WorkerArgs {
 /// What a worker must know; an API replica reads the data directory and the network rule of it.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
-    /// Keeps everything: job database, artifacts, signing key, downloaded models
+    /// Keeps everything: job database, artifacts, keys, downloaded models. It is closed to other users
     #[arg(long, value_name = "DIR", default_value = "dreambooth-data", env = "DREAMBOOTH_DATA_DIR")]
     pub(crate) data_dir: PathBuf,
+    /// How long ended jobs are kept, with their files, in days; 0 is for ever
+    #[arg(long, value_name = "DAYS", default_value_t = 7, env = "DREAMBOOTH_RETENTION")]
+    pub(crate) retention: u32,
     /// Base model of jobs that name none: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
     #[arg(long, value_name = "MODEL", default_value = "mini", env = "DREAMBOOTH_MODEL")]
     pub(crate) model: String,
@@ -114,6 +121,9 @@ pub(crate) struct ComputeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
+    /// The service's data directory
+    #[arg(long, value_name = "DIR", default_value = "dreambooth-data", env = "DREAMBOOTH_DATA_DIR", global = true)]
+    pub(crate) data_dir: PathBuf,
     #[command(subcommand)]
     pub(crate) command: KeysCommand,
 }
@@ -122,11 +132,21 @@ pub(crate) struct KeysArgs {
 pub(crate) enum KeysCommand {
     /// Make a key and print it; it is shown this once, only its hash is kept
     Create {
-        /// The service's data directory
-        #[arg(long, value_name = "DIR", default_value = "dreambooth-data", env = "DREAMBOOTH_DATA_DIR")]
-        data_dir: PathBuf,
-        /// Whose key it is, for your own records
+        /// Whose key it is; jobs and keys list name it
         #[arg(long, value_name = "NAME", default_value = "default")]
+        name: String,
+        /// What it may do: read (status, health), write (run, cancel), worker (take jobs; not used yet). May be repeated
+        #[arg(long, value_name = "SCOPE", value_delimiter = ',', default_values_t = [Scope::Read, Scope::Write])]
+        scope: Vec<Scope>,
+        /// An endpoint it is for; all when absent. May be repeated
+        #[arg(long, value_name = "ENDPOINT", value_delimiter = ',', value_parser = [protocol::ENDPOINT])]
+        endpoint: Vec<String>,
+    },
+    /// Show all keys: name, scopes, endpoints, the day they were made
+    List,
+    /// Remove a key at once
+    Revoke {
+        /// The name it was made with
         name: String,
     },
 }

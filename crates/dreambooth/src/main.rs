@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`cli`]: every command, argument and setting
-//! - [`serve`], [`keys`]: the service
+//! - [`serve`], [`keys`], [`housekeeping`]: the service
 //! - `train`, `txt2img`, `convert`, `bench`: one job's parts by hand (feature `compute`)
 //! - `child`: the process that a supervisor starts
 //! - [`data_dir`]: what lies where on the disk
@@ -10,6 +10,7 @@
 mod cli;
 mod data_dir;
 mod failure;
+mod housekeeping;
 mod keys;
 mod logging;
 mod serve;

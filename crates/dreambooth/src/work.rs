@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 
-use jobs::{Clock, JobStore};
+use jobs::JobStore;
 use model::BaseModel;
 use tokio_util::sync::CancellationToken;
 use transfer::{ArtifactStore, Network, NetworkPolicy};
@@ -13,6 +13,7 @@ use worker::{ChildCommand, Supervisor, SupervisorConfig};
 use crate::cli::{ComputeArgs, WorkArgs, WorkerArgs};
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, cannot};
+use crate::housekeeping::keep_house;
 use crate::model_argument::{compute_choice, fetch_if_hub};
 use crate::stop_signal::stop_signal;
 
@@ -21,15 +22,23 @@ pub(crate) fn run(args: &WorkerArgs) -> Result<(), Failure> {
     let data_dir = DataDir::open(&args.work.data_dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = JobStore::open(&data_dir.jobs(), Clock::Database).await?;
-        let work = Work::prepare(&args.work, &data_dir, store).await?;
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         tokio::spawn(async move {
             stop_signal().await;
             stop.cancel();
         });
-        work.run(shutdown).await
+        let store = data_dir.open_store().await?;
+        let prepared = Work::prepare(&args.work, &data_dir, store.clone());
+        let Some(work) = shutdown.run_until_cancelled(prepared).await else { return Ok(()) };
+        let house =
+            keep_house(store, ArtifactStore::local(data_dir.artifacts())?, args.work.retention, shutdown.clone());
+        let work = async {
+            let worked = work?.run(shutdown.clone()).await;
+            shutdown.cancel();
+            worked
+        };
+        tokio::join!(work, house).0
     })
 }
 

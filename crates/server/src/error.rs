@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jobs::StoreError;
+use jobs::{Scope, StoreError};
 use protocol::{ENDPOINT, RequestError};
 use serde_json::json;
 use transfer::TransferError;
@@ -31,12 +31,67 @@ pub enum ApiError {
     /// 400: the connection broke while the body came in.
     #[error("The request body ended before it was complete; send the request again.")]
     BodyIncomplete,
+    /// 400: the address of the webhook is one that can never be asked.
+    #[error(transparent)]
+    Webhook(TransferError),
+    /// 400: no name for a request.
+    #[error("The header Idempotency-Key must have 1 to {max} visible ASCII characters; a UUID is a good one.")]
+    BadIdempotencyKey {
+        /// Most characters.
+        max: usize,
+    },
+    /// 408: the body paused for too long.
+    #[error("the request body stopped coming in for {limit_s} s; send the request again.")]
+    BodyTooSlow {
+        /// The limit in seconds.
+        limit_s: f64,
+    },
+    /// 409: the same name for two requests.
+    #[error(
+        "conflict: the header Idempotency-Key was used with another body within the last day; choose a new key for a new \
+         request."
+    )]
+    IdempotencyConflict,
+    /// 415: a POST without a key that is not of JSON.
+    #[error(
+        "unsupported media type: this server runs without keys, so a POST must have the header Content-Type: \
+         application/json."
+    )]
+    NotJsonContent,
     /// 401: no key, or an unknown one.
     #[error(
         "unauthorized: send an API key of this server in the header \"Authorization: Bearer YOUR_KEY\" (or \
          \"Authorization: YOUR_KEY\")."
     )]
     Unauthorized,
+    /// 403: a key that may not do this.
+    #[error(
+        "forbidden: this key has not the scope {scope}, which this operation needs; use a key that was made with --scope \
+         {scope}."
+    )]
+    KeyLacksScope {
+        /// The scope that is needed.
+        scope: Scope,
+    },
+    /// 403: a key for other endpoints.
+    #[error(
+        "forbidden: this key is not for the endpoint {ENDPOINT}; use a key that was made with --endpoint {ENDPOINT}, or \
+         for all endpoints."
+    )]
+    KeyForOthers,
+    /// 403: a request without a key that did not come from a program that speaks to this machine.
+    #[error(
+        "forbidden: this server runs without keys and answers programs of its own machine alone, but the header {header} \
+         is {found:?}; ask http://127.0.0.1:{port}, or start the server without --no-auth and use a key."
+    )]
+    NotThisMachine {
+        /// Which header.
+        header: String,
+        /// Its value, shortened.
+        found: String,
+        /// The port of this server.
+        port: u16,
+    },
     /// 403: a file's address whose signature does not fit.
     #[error(
         "forbidden: the signature of this address is missing or does not fit it; copy the address from the job's \
@@ -71,10 +126,10 @@ pub enum ApiError {
         len_bytes: u64,
     },
     /// 429: as many jobs wait as may.
-    #[error("too many requests: {queued} jobs are waiting, which is the limit; try again when some are done.")]
+    #[error("too many requests: {limit} jobs are waiting, which is the limit; try again when some are done.")]
     QueueFull {
-        /// Jobs in the queue.
-        queued: i64,
+        /// Most jobs in the queue.
+        limit: i64,
     },
     /// 503: the answer took too long.
     #[error("the request took longer than {limit_s} s and was given up; try again.")]
@@ -87,7 +142,7 @@ pub enum ApiError {
     NotReady,
     /// 500: the store failed.
     #[error("internal error: the job store failed; the server's log says why.")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// 500: the artifact store failed.
     #[error("internal error: the file could not be read; the server's log says why.")]
     Artifacts(#[from] TransferError),
@@ -103,13 +158,24 @@ impl ApiError {
     /// The HTTP status that goes with the sentence.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::BodyTooLarge { .. } | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_)
+            | Self::BodyTooLarge { .. }
+            | Self::BodyIncomplete
+            | Self::Webhook(_)
+            | Self::BadIdempotencyKey { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::LinkTampered | Self::LinkExpired => StatusCode::FORBIDDEN,
+            Self::KeyLacksScope { .. }
+            | Self::KeyForOthers
+            | Self::NotThisMachine { .. }
+            | Self::LinkTampered
+            | Self::LinkExpired => StatusCode::FORBIDDEN,
             Self::EndpointNotFound | Self::OperationNotFound | Self::JobNotFound | Self::FileNotFound => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::IdempotencyConflict => StatusCode::CONFLICT,
+            Self::NotJsonContent => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut { .. } | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
@@ -129,6 +195,15 @@ impl ApiError {
                 Some((header::RETRY_AFTER, RETRY_AFTER_S.into()))
             }
             _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::QueueFull { limit, .. } => Self::QueueFull { limit },
+            error => Self::Store(error),
         }
     }
 }

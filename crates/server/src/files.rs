@@ -1,4 +1,5 @@
-//! `GET files/{job}/{file}?expires=…&sig=…`: a finished job's file, for whoever holds its signed address.
+//! `GET files/{job}/{lease}/{file}?expires=…&sig=…`: a file that an attempt at a job has finished, for whoever holds its
+//! signed address.
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -28,13 +29,12 @@ pub(crate) struct Signature {
 /// 403 when the signature is missing, wrong or too old; 404 when there is no such file; 416 for a range outside it.
 pub(crate) async fn file(
     State(state): State<AppState>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     signature: Result<Query<Signature>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let Path((job, file)) = path.map_err(|_| ApiError::FileNotFound)?;
-    let job = job.parse().map_err(|_| ApiError::FileNotFound)?;
-    let key = ArtifactKey::new(&job, &file).ok_or(ApiError::FileNotFound)?;
+    let Path((job, lease, file)) = path.map_err(|_| ApiError::FileNotFound)?;
+    let key = ArtifactKey::parse(&format!("{job}/{lease}/{file}")).ok_or(ApiError::FileNotFound)?;
     let Query(signature) = signature.map_err(|_| ApiError::LinkTampered)?;
     check(&state, &key, &signature).await?;
     let artifact = state.artifacts.open(&key).await?.ok_or(ApiError::FileNotFound)?;
@@ -66,7 +66,7 @@ async fn answer(artifact: Artifact, key: &ArtifactKey, headers: &HeaderMap) -> R
         (header::CONTENT_LENGTH, (range.end - range.start).into()),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        // A file of a finished job never changes; but a shared cache would serve it beyond its address's end.
+        // A finished file never changes; but a shared cache would serve it beyond its address's end.
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable")),
     ]);
     response_headers.extend(HeaderValue::try_from(disposition).ok().map(|text| (header::CONTENT_DISPOSITION, text)));

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::ENDPOINT;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
@@ -12,7 +13,7 @@ use crate::state::AppState;
 /// # Errors
 /// When the store fails.
 pub(crate) async fn health(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
-    let counts = state.store.counts().await?;
+    let counts = state.store.counts(ENDPOINT).await?;
     Ok(Json(json!({
         "jobs": {
             "completed": counts.completed,
@@ -44,8 +45,8 @@ pub(crate) async fn livez() -> Json<Value> {
 /// # Errors
 /// 503 when it does not.
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
-    match state.store.counts().await {
-        Ok(_) => Ok(Json(json!({ "status": "ready" }))),
+    match state.store.ping().await {
+        Ok(()) => Ok(Json(json!({ "status": "ready" }))),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             Err(ApiError::NotReady)

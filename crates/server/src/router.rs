@@ -5,6 +5,7 @@ use axum::extract::Extension;
 use axum::http::Uri;
 use axum::middleware::{from_fn_with_state, map_request};
 use axum::routing::{get, post};
+use jobs::Scope;
 use protocol::ENDPOINT;
 use protocol::view::ApiVersion;
 use tower::Layer;
@@ -31,13 +32,18 @@ pub fn router(state: AppState) -> Router {
 
 /// The operations of the endpoint. All need a key but `files`, whose signature is the right to read.
 fn endpoint(state: &AppState) -> Router<AppState> {
-    Router::new()
-        .route("/run", post(run::run))
+    let needs = |scope| from_fn_with_state((state.clone(), scope), auth::let_in);
+    let looking = Router::new()
         .route("/status/{id}", get(status::status).post(status::status))
-        .route("/cancel/{id}", post(cancel::cancel))
         .route("/health", get(health::health))
-        .route_layer(from_fn_with_state(state.clone(), auth::require_key))
-        .route("/files/{job}/{file}", get(files::file))
+        .route_layer(needs(Scope::Read));
+    let acting = Router::new()
+        .route("/run", post(run::run))
+        .route("/cancel/{id}", post(cancel::cancel))
+        .route_layer(needs(Scope::Write));
+    looking
+        .merge(acting)
+        .route("/files/{job}/{lease}/{file}", get(files::file))
         .method_not_allowed_fallback(method_not_allowed)
 }
 

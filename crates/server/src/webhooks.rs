@@ -5,13 +5,15 @@
 //! `X-Job-Id` then. The job's end is stored before, so a receiver that asks for the status sees it.
 //!
 //! The request is a POST of the v2 view with `input` and `webhook` (spec runpod-api §3). Any 2xx accepts it, 410 says
-//! that it is not wanted; everything else, redirects included, is tried again on the store's schedule.
+//! that it is not wanted; everything else, redirects included, is tried again on the store's schedule, or later if the
+//! receiver asks for it (`Retry-After`). The store logs each sending. Of the address, logs name scheme and host alone.
 
 use std::time::Duration;
 
 use futures::future::join_all;
-use jobs::{Delivery, StoreError};
+use jobs::{Delivery, Outcome, StoreError};
 use tokio_util::sync::CancellationToken;
+use transfer::WebhookAnswer;
 
 use crate::state::AppState;
 
@@ -56,25 +58,31 @@ pub async fn deliver_due(state: &AppState) -> Result<usize, StoreError> {
 
 /// Sends one delivery and records what came of it.
 async fn deliver(state: &AppState, delivery: &Delivery) -> Result<(), StoreError> {
-    let Some(job) = state.store.get(&delivery.job).await? else {
-        tracing::warn!(job = %delivery.job, "the job of a webhook is gone; nothing is sent");
-        return state.store.delivered(delivery.id).await;
-    };
-    let body = state.webhook_body(&job).await?;
+    // A job that was forgotten meanwhile took its deliveries with it.
+    let Some(job) = state.store.get(&delivery.job).await? else { return Ok(()) };
+    let body = state.webhook_body(&job, &delivery.url).await?;
     let attempt = delivery.attempt.to_string();
     let headers = [("x-job-id", delivery.job.as_str()), ("x-webhook-attempt", attempt.as_str())];
-    // The error names the address without its query, in which receivers keep tokens.
-    let outcome = match state.network.post_json(&delivery.url, &body, &headers, ANSWER_MAX).await {
-        Ok(status @ (200..=299 | GONE)) => {
+    let (outcome, asked) = match state.network.post_json(delivery.url.reveal(), &body, &headers, ANSWER_MAX).await {
+        Ok(WebhookAnswer { status: status @ (200..=299 | GONE), .. }) => {
             tracing::info!(job = %delivery.job, status, attempt, "webhook delivered");
-            return state.store.delivered(delivery.id).await;
+            return state.store.delivered(delivery, status).await;
         }
-        Ok(status) => format!("HTTP status {status}"),
-        Err(error) => error.to_string(),
+        Ok(WebhookAnswer { status, retry_after }) => (Outcome::Status(status), retry_after),
+        Err(error) => (Outcome::NoAnswer(error.to_string()), None),
     };
-    match state.store.postpone(delivery, None).await? {
-        Some(pause_ms) => tracing::warn!(job = %delivery.job, outcome, attempt, pause_ms, "webhook postponed"),
-        None => tracing::error!(job = %delivery.job, outcome, attempt, "webhook given up, its schedule has ended"),
+    let asked_ms = asked.map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+    let outcome_text = match &outcome {
+        Outcome::Status(status) => format!("HTTP status {status}"),
+        Outcome::NoAnswer(reason) => reason.clone(),
+    };
+    match state.store.postpone(delivery, &outcome, asked_ms).await? {
+        Some(pause_ms) => {
+            tracing::warn!(job = %delivery.job, outcome = outcome_text, attempt, pause_ms, "webhook postponed");
+        }
+        None => {
+            tracing::error!(job = %delivery.job, outcome = outcome_text, attempt, "webhook given up, its schedule has ended");
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod site;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
+use jobs::{Endpoints, Scope};
 use site::{Answer, Site, smallest};
 
 async fn health_with(site: &Site, authorization: Option<HeaderValue>) -> Answer {
@@ -69,7 +70,7 @@ async fn no_operation_of_either_version_passes_without_a_key() {
         }
     }
     assert_eq!(site.status("v2", &id).await["status"], "IN_QUEUE");
-    assert_eq!(site.state.store.counts().await.unwrap().in_queue, 1);
+    assert_eq!(site.state.store.counts(protocol::ENDPOINT).await.unwrap().in_queue, 1);
 }
 
 #[tokio::test]
@@ -81,12 +82,69 @@ async fn a_revoked_key_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_for_this_machine_alone_needs_no_key_until_there_is_one() {
-    let site = Site::with(|config| config.require_key = false).await;
-    site.state.store.revoke_key("test").await.unwrap();
-    assert_eq!(health_with(&site, None).await.status, StatusCode::OK);
-    assert_eq!(health_with(&site, Some(HeaderValue::from_static("Bearer anything"))).await.status, StatusCode::OK);
-    let key = site.state.store.create_key("first").await.unwrap();
-    assert_eq!(health_with(&site, None).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(health_with(&site, Some(key.parse().unwrap())).await.status, StatusCode::OK);
+async fn revoking_the_last_key_opens_nothing() {
+    let site = Site::open().await;
+    assert!(site.state.store.revoke_key("test").await.unwrap());
+    for version in ["v1", "v2"] {
+        let without = Request::get(format!("/{version}/dream-booth-v1/health")).body(Body::empty()).unwrap();
+        assert_eq!(site.send(without).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_key_does_what_its_scopes_say_and_nothing_else() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let base = "/v2/dream-booth-v1";
+    let reading = [
+        ("GET", format!("{base}/health")),
+        ("GET", format!("{base}/status/{id}")),
+        ("POST", format!("{base}/status/{id}")),
+    ];
+    let writing = [("POST", format!("{base}/run")), ("POST", format!("{base}/cancel/{id}"))];
+    for (scope, reads, writes) in
+        [(Scope::Read, true, false), (Scope::Write, false, true), (Scope::Worker, false, false)]
+    {
+        let key = site.state.store.create_key(scope.as_str(), &[scope], &Endpoints::All).await.unwrap();
+        for (needed, allowed, operations) in [("read", reads, &reading[..]), ("write", writes, &writing[..])] {
+            for (method, path) in operations {
+                let request = Request::builder().method(*method).uri(path).header(header::AUTHORIZATION, &key);
+                let answer = site.send(request.body(smallest().to_string().into()).unwrap()).await;
+                if allowed {
+                    assert_eq!(answer.status, StatusCode::OK, "{scope} {method} {path}");
+                    continue;
+                }
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{scope} {method} {path}");
+                assert_eq!(
+                    answer.error(),
+                    format!(
+                        "forbidden: this key has not the scope {needed}, which this operation needs; use a key that was \
+                         made with --scope {needed}."
+                    )
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_other_endpoints_opens_nothing_here() {
+    let site = Site::open().await;
+    for (endpoint, status) in [("upscale-v1", StatusCode::FORBIDDEN), ("dream-booth-v1", StatusCode::OK)] {
+        let endpoints = Endpoints::Only([endpoint.to_owned()].into());
+        let key = site.state.store.create_key(endpoint, &[Scope::Read], &endpoints).await.unwrap();
+        let answer = health_with(&site, Some(key.parse().unwrap())).await;
+        assert_eq!(answer.status, status, "{endpoint}");
+        if status == StatusCode::FORBIDDEN {
+            assert!(answer.error().starts_with("forbidden: this key is not for the endpoint dream-booth-v1; "));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_keeps_the_id_of_the_key_that_submitted_it() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let key = site.state.store.verify_key(&site.key).await.unwrap().unwrap();
+    assert_eq!(site.state.store.get(&id).await.unwrap().unwrap().owner, Some(key.id));
 }

@@ -49,7 +49,10 @@ async fn addresses_begin_with_the_public_url_or_else_with_the_name_that_was_aske
     site.run(&smallest()).await;
     let id = site.complete_next().await;
     let url = site.status("v1", &id).await["output"]["train"]["report_url"].as_str().unwrap().to_owned();
-    assert!(url.starts_with(&format!("https://api.example/v2/dream-booth-v1/files/{id}/train.json?expires=")), "{url}");
+    assert!(
+        url.starts_with(&format!("https://api.example/v2/dream-booth-v1/files/{id}/1/train.json?expires=")),
+        "{url}"
+    );
 
     let site = Site::with(|config| config.public_url = "http://0.0.0.0:8000".into()).await;
     site.run(&smallest()).await;
@@ -116,6 +119,7 @@ async fn a_tampered_address_opens_nothing() {
     let last = if picture.ends_with('0') { "1" } else { "0" };
     for tampered in [
         picture.replace("0-0.png", "0-1.png"),
+        picture.replace("/1/0-0.png", "/2/0-0.png"),
         checkpoint.split('?').next().unwrap().to_owned() + &query(&picture),
         picture.replace("expires=1", "expires=2"),
         picture[..picture.len() - 1].to_owned() + last,
@@ -169,8 +173,10 @@ async fn no_path_leads_out_of_the_folder_of_files() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{outside}");
         answer.error();
     }
-    let answer = fetch(&site, &format!("/v2/dream-booth-v1/files/..%2f/jobs.db?{query}")).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    for path in ["..%2f/1/jobs.db", "a/../jobs.db", "a/1/2/jobs.db", "a/jobs.db", "a/%2e%2e/jobs.db", "a/+1/jobs.db"] {
+        let answer = fetch(&site, &format!("/v2/dream-booth-v1/files/{path}?{query}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -181,4 +187,18 @@ async fn files_that_were_deleted_are_not_found() {
     let answer = fetch(&site, &picture).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert!(answer.error().starts_with("file not found"));
+}
+
+#[tokio::test]
+async fn a_file_can_be_had_while_its_job_runs() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    let claim = site.claim().await;
+    let preview = site.put(&claim, "preview.png", "half a picture").await;
+    let event = serde_json::json!({"event": "file", "file": preview, "kind": "preview", "item": 0, "step": 3});
+    assert!(site.state.store.record_event(&claim.lease, &event).await.unwrap().is_held());
+    let view = site.status("v2", &id).await;
+    assert_eq!((view["status"].as_str(), view["output"]["step"].as_i64()), (Some("IN_PROGRESS"), Some(3)));
+    let answer = fetch(&site, &path_of(&view["output"]["file"])).await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "half a picture"));
 }

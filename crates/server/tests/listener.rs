@@ -22,7 +22,8 @@ async fn started(site: &Site) -> (SocketAddr, CancellationToken, JoinHandle<std:
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let reaper = server::run_reaper(site.state.clone(), shutdown.clone());
+    let store = site.state.store.clone();
+    let reaper = jobs::run_reaper(store, jobs::reaper::PERIOD, jobs::reaper::LEASE, shutdown.clone());
     let webhooks = server::run_webhooks(site.state.clone(), shutdown.clone());
     let serve = server::serve(listener, site.state.clone(), shutdown.clone());
     let all = async { tokio::join!(serve, reaper, webhooks).0 };

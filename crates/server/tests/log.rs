@@ -45,7 +45,7 @@ async fn the_log_shows_what_happened_and_no_secret() {
     let mut body = smallest();
     body["input"]["train"]["hf_model"] = json!("owner/private");
     body["input"]["train"]["hf_token"] = json!("hf_hidden");
-    body["webhook"] = json!("http://127.0.0.1:1/hook?token=of-the-receiver");
+    body["webhook"] = json!("http://127.0.0.1:1/services/in-its-path?token=of-the-receiver");
     site.run(&body).await;
     let id = site.complete_next().await;
     deliver_due(&site.state).await.unwrap();
@@ -57,7 +57,7 @@ async fn the_log_shows_what_happened_and_no_secret() {
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("job submitted") && log.contains("webhook postponed") && log.contains("0-0.png"), "{log}");
-    for secret in [site.key.as_str(), "dbk_wrong", "hf_hidden", "of-the-receiver", signature.as_str()] {
+    for secret in [site.key.as_str(), "dbk_wrong", "hf_hidden", "of-the-receiver", "in-its-path", signature.as_str()] {
         assert!(!log.contains(secret), "the log holds {secret}");
     }
 }

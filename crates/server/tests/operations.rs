@@ -5,10 +5,10 @@ mod site;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use jobs::WorkerState;
-use protocol::{JobEvent, JobId, Stage};
+use jobs::{Presence, Reaper, WorkerIdentity, WorkerState};
+use protocol::{ENDPOINT, Failure, FailureCode, JobId};
 use serde_json::{Value, json};
-use site::{Site, smallest};
+use site::{Site, smallest, worker};
 
 const RUN: &str = "/v2/dream-booth-v1/run";
 
@@ -24,8 +24,12 @@ async fn a_job_that_was_acknowledged_is_in_the_store_with_its_input_as_sent() {
     let id: JobId = answer.json()["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(answer.text(), format!(r#"{{"id":"{id}","status":"IN_QUEUE"}}"#));
     let stored = site.state.store.get(&id).await.unwrap().unwrap();
-    assert_eq!(stored.input, body["input"]);
-    assert_eq!(stored.webhook.as_deref(), Some("https://hooks.example/done"));
+    assert_eq!(stored.request["input"], body["input"]);
+    let claim = site.claim().await;
+    assert_eq!(claim.work["train"]["text_steps"], 12);
+    let secrets = claim.secrets.unwrap();
+    assert_eq!(secrets["sources"]["data_url"], body["input"]["train"]["data_url"]);
+    assert_eq!(secrets["secrets"]["webhook"], "https://hooks.example/done");
 }
 
 #[tokio::test]
@@ -36,11 +40,11 @@ async fn policy_beats_the_servers_settings() {
     let short = site.run(&short).await;
     let normal = site.run(&smallest()).await;
     site.advance_ms(10_001);
-    site.state.store.reap().await.unwrap();
+    site.reap().await;
     assert_eq!(site.status("v2", &short).await["status"], "TIMED_OUT");
     assert_eq!(site.status("v2", &normal).await["status"], "IN_QUEUE");
     site.advance_ms(86_400_000);
-    site.state.store.reap().await.unwrap();
+    site.reap().await;
     assert_eq!(site.status("v2", &normal).await["status"], "TIMED_OUT");
 }
 
@@ -51,10 +55,24 @@ async fn an_attempt_ends_after_its_execution_timeout() {
     body["policy"] = json!({"executionTimeout": 5_000});
     let id = site.run(&body).await;
     site.claim().await;
-    site.advance_ms(5_001);
-    site.state.store.reap().await.unwrap();
+    let mut reaper = Reaper::new(jobs::reaper::PERIOD, jobs::reaper::LEASE);
+    for round in 0..5 {
+        reaper.round(&site.state.store, round * jobs::reaper::PERIOD).await.unwrap();
+    }
     let view = site.status("v2", &id).await;
     assert_eq!((&view["status"], &view["error"]), (&json!("FAILED"), &json!("executionTimeout exceeded")));
+    assert_eq!(view["code"], "execution_timeout");
+}
+
+#[tokio::test]
+async fn a_job_that_waited_too_long_says_so() {
+    let site = Site::open().await;
+    let id = site.run(&smallest()).await;
+    site.advance_ms(86_400_001);
+    site.reap().await;
+    let view = site.status("v2", &id).await;
+    assert_eq!((&view["status"], &view["code"]), (&json!("TIMED_OUT"), &json!("ttl_expired")));
+    assert_eq!(view["error"], "the job waited longer than its ttl");
 }
 
 #[tokio::test]
@@ -75,18 +93,21 @@ async fn the_status_follows_the_job_from_queue_to_end() {
     assert_eq!(site.status("v2", &id).await, json!({"id": id, "status": "IN_QUEUE"}));
     site.advance_ms(2_624);
     let claim = site.claim().await;
-    let event = JobEvent::Stage { stage: Stage::Text };
+    let event = json!({"event": "stage", "stage": "text"});
     assert!(site.state.store.record_event(&claim.lease, &event).await.unwrap().is_held());
     let running = site.status("v2", &id).await;
     assert_eq!((&running["status"], &running["delayTime"]), (&json!("IN_PROGRESS"), &json!(2_624)));
-    assert_eq!((&running["output"]["stage"], &running["workerId"]), (&json!("text"), &json!("local-0")));
+    assert_eq!((&running["output"]["stage"], &running["workerId"]), (&json!("text"), &json!(worker().to_string())));
+    assert_eq!(running["executionTime"], 0);
     site.advance_ms(1_000);
-    assert!(site.state.store.fail(&claim.lease, "The zip holds no images.").await.unwrap().is_held());
+    assert_eq!(site.status("v2", &id).await["executionTime"], 1_000);
+    let failure = Failure::new(FailureCode::DataNoImages, "The zip holds no images.");
+    assert!(site.state.store.fail(&claim.lease, &failure, None).await.unwrap().is_held());
     assert_eq!(
         site.status("v2", &id).await,
         json!({
-            "delayTime": 2_624, "error": "The zip holds no images.", "executionTime": 1_000, "id": id,
-            "status": "FAILED", "workerId": "local-0",
+            "code": "data_no_images", "delayTime": 2_624, "error": "The zip holds no images.", "executionTime": 1_000,
+            "id": id, "status": "FAILED", "workerId": worker().to_string(),
         })
     );
 }
@@ -145,7 +166,7 @@ async fn cancel_is_final_and_harmless_when_repeated() {
         let answer = site.ask("POST", &path, body).await;
         assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"id": id, "status": "CANCELLED"})));
     }
-    assert!(site.state.store.claim("local-0", 60_000).await.unwrap().is_none());
+    assert!(site.state.store.claim(&worker(), ENDPOINT).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -163,7 +184,8 @@ async fn a_result_finished_after_a_cancel_is_not_shown() {
     let id = site.run(&smallest()).await;
     let claim = site.claim().await;
     site.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &json!({})).await;
-    let late = site.state.store.fail(&claim.lease, "too late").await.unwrap();
+    let late =
+        site.state.store.fail(&claim.lease, &Failure::new(FailureCode::ChildDied, "too late"), None).await.unwrap();
     assert!(!late.is_held());
     let view = site.status("v2", &id).await;
     assert_eq!((&view["status"], view.get("error")), (&json!("CANCELLED"), None));
@@ -183,8 +205,11 @@ async fn health_has_every_counter_that_any_client_decodes() {
         site.run(&smallest()).await;
     }
     site.claim().await;
-    site.state.store.heartbeat_worker("local-0", WorkerState::Idle).await.unwrap();
-    site.state.store.heartbeat_worker("local-1", WorkerState::Running).await.unwrap();
+    for (name, state) in [("local-0", WorkerState::Idle), ("local-1", WorkerState::Running)] {
+        let worker = WorkerIdentity::new(name, 1).unwrap();
+        let presence = Presence { worker, endpoint: ENDPOINT.into(), version: "test".into(), state, draining: false };
+        site.state.store.report_worker(&presence).await.unwrap();
+    }
     let health = site.get("/v1/dream-booth-v1/health").await.json();
     assert_eq!(health["jobs"], json!({"completed": 1, "failed": 0, "inProgress": 1, "inQueue": 1, "retried": 0}));
     assert_eq!(
@@ -215,4 +240,23 @@ async fn every_answer_carries_a_request_id() {
     let refused = site.get("/nowhere").await;
     assert!(refused.header("x-request-id").is_some());
     let _: Value = refused.json();
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_twice_under_one_name_is_one_job() {
+    let site = Site::open().await;
+    let send = |key: &'static str, body: Value| {
+        let request = axum::http::Request::post(RUN).header("authorization", &site.key).header("idempotency-key", key);
+        site.send(request.body(Body::from(body.to_string())).unwrap())
+    };
+    let first = send("a-name", smallest()).await.json();
+    assert_eq!(send("a-name", smallest()).await.json(), first);
+    assert_ne!(send("another", smallest()).await.json(), first);
+    let mut other = smallest();
+    other["policy"] = json!({"lowPriority": true});
+    let conflict = send("a-name", other).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.error().starts_with("conflict: the header Idempotency-Key was used with another body"));
+    assert_eq!(send(" ", smallest()).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.state.store.counts(ENDPOINT).await.unwrap().in_queue, 2);
 }

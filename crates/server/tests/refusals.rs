@@ -6,8 +6,9 @@ mod site;
 use axum::body::Body;
 use axum::http::StatusCode;
 use jobs::NewJob;
+use protocol::ENDPOINT;
 use serde_json::json;
-use server::QUEUE_MAX;
+use server::{Access, QUEUE_MAX};
 use site::{Site, smallest};
 
 const RUN: &str = "/v2/dream-booth-v1/run";
@@ -26,7 +27,7 @@ async fn a_wrong_request_is_answered_with_the_sentence_that_helps() {
     }
     let deep = "[".repeat(100_000);
     assert_eq!(site.ask("POST", RUN, deep).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(site.state.store.counts().await.unwrap().in_queue, 0);
+    assert_eq!(site.state.store.counts(ENDPOINT).await.unwrap().in_queue, 0);
 }
 
 #[tokio::test]
@@ -37,8 +38,8 @@ async fn a_body_that_is_too_large_is_told_so_in_runpods_words() {
     let answer = site.post(RUN, &body).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.error().contains("exceeded max body size of 10MiB"), "{}", answer.error());
-    body["input"]["train"]["data_url"] =
-        json!(format!("https://a.example/{}", "x".repeat(server::BODY_MAX_BYTES - 200)));
+    body["input"]["train"]["data_url"] = smallest()["input"]["train"]["data_url"].clone();
+    body["ignored"] = json!("x".repeat(server::BODY_MAX_BYTES - 200));
     assert_eq!(site.post(RUN, &body).await.status, StatusCode::OK);
 }
 
@@ -86,7 +87,8 @@ async fn a_full_queue_is_told_when_to_come_back() {
     let site = Site::open().await;
     for n in 0..QUEUE_MAX {
         let id = format!("waiting-{n}").parse().unwrap();
-        site.state.store.submit(NewJob::new(id, smallest()["input"].clone())).await.unwrap();
+        let job = NewJob::new(id, ENDPOINT, smallest(), json!({}));
+        site.state.store.submit(job, None).await.unwrap();
     }
     let answer = site.post(RUN, &smallest()).await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, Some("10")));
@@ -97,7 +99,7 @@ async fn a_full_queue_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn a_broken_store_is_an_internal_error_without_detail() {
-    let site = Site::with(|config| config.require_key = false).await;
+    let site = Site::with(|config| config.access = Access::ThisMachine { port: 8000 }).await;
     let id = site.run(&smallest()).await;
     site.state.store.close().await;
     for answer in [

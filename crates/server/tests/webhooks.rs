@@ -6,8 +6,9 @@ mod site;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use jobs::Outcome;
 use jobs::outbox::RETRY_PAUSES_MS;
-use jobs::{Clock, JobStore};
+use protocol::{Failure, FailureCode, JobId};
 use serde_json::{Value, json};
 use server::{AppState, deliver_due};
 use site::receiver::Receiver;
@@ -68,10 +69,12 @@ async fn a_token_of_the_request_is_not_in_the_webhook() {
     body["input"]["train"]["hf_token"] = json!("hf_hidden");
     site.run(&body).await;
     let claim = site.claim().await;
-    assert!(site.state.store.fail(&claim.lease, "no access").await.unwrap().is_held());
+    let failure = Failure::new(FailureCode::ModelNotFound, "no access");
+    assert!(site.state.store.fail(&claim.lease, &failure, None).await.unwrap().is_held());
     deliver_due(&site.state).await.unwrap();
     let hook = &receiver.received()[0].body;
     assert_eq!((&hook["status"], &hook["error"]), (&json!("FAILED"), &json!("no access")));
+    assert_eq!(hook["code"], "model_not_found");
     assert_eq!(hook["input"]["train"]["hf_token"], "***");
     assert!(!hook.to_string().contains("hf_hidden"));
 }
@@ -119,7 +122,7 @@ async fn a_receiver_that_never_answers_is_given_up_after_three_days() {
         waited_ms += pause;
     }
     assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
-    assert_eq!(site.state.store.counts().await.unwrap().deliveries, 0);
+    assert_eq!(site.state.store.counts(protocol::ENDPOINT).await.unwrap().deliveries, 0);
     assert!(waited_ms >= 3 * 86_400_000 - 3_600_000, "{waited_ms}");
 }
 
@@ -133,7 +136,7 @@ async fn a_delivery_survives_the_servers_death() {
     site.state.store.close().await;
 
     let later = std::sync::atomic::AtomicI64::new(site::START_MS + RETRY_PAUSES_MS[0]);
-    let store = JobStore::open(&site.dir.path().join("jobs.db"), Clock::Manual(later.into())).await.unwrap();
+    let store = site::open_store(site.dir.path(), later.into()).await;
     let state = AppState { store, ..site.state.clone() };
     assert_eq!(deliver_due(&state).await.unwrap(), 1);
     let received = receiver.received();
@@ -142,14 +145,62 @@ async fn a_delivery_survives_the_servers_death() {
 }
 
 #[tokio::test]
-async fn an_address_in_a_private_network_is_not_called() {
+async fn an_address_that_leads_into_a_private_network_is_not_called() {
     let mut site = Site::open().await;
-    site.state.network = Network::new(NetworkPolicy::default()).unwrap();
     let receiver = Receiver::answering(&[]).await;
-    site.run(&with_webhook(&receiver.url("/"))).await;
+    // Taken by a server that allows it; sent by one that does not.
+    let id = site.run(&with_webhook(&receiver.url("/hook/s3cret"))).await;
     site.complete_next().await;
+    site.state.network = Network::new(NetworkPolicy::default()).unwrap();
     assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
     assert!(receiver.received().is_empty());
+    let log = site.state.store.delivery_log(&id).await.unwrap();
+    let Outcome::NoAnswer(reason) = &log[0].outcome else { panic!("{log:?}") };
+    assert!(reason.contains("is not a public address") && !reason.contains("s3cret"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_webhook_that_can_never_be_asked_is_refused_with_its_job() {
+    let mut site = Site::open().await;
+    site.state.network = Network::new(NetworkPolicy::default()).unwrap();
+    site.router = server::router(site.state.clone());
+    for url in [
+        "http://127.0.0.1:9/hook",
+        "http://169.254.169.254/latest",
+        "https://user:s3cret@hooks.example/",
+        "http://a:0/",
+    ] {
+        let answer = site.post("/v2/dream-booth-v1/run", &with_webhook(url)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{url}");
+        let sentence = answer.error();
+        assert!(sentence.starts_with("webhook cannot be used: ") && !sentence.contains("s3cret"), "{url}: {sentence}");
+    }
+    assert_eq!(site.state.store.counts(protocol::ENDPOINT).await.unwrap().in_queue, 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_time_is_given_it() {
+    let site = Site::open().await;
+    let receiver = Receiver::answering(&[503, 429]).await.asking_to_wait_s(3_600);
+    let id: JobId = site.run(&with_webhook(&receiver.url("/"))).await;
+    site.complete_next().await;
+    assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
+    site.advance_ms(3_600_000 - 1);
+    assert_eq!(deliver_due(&site.state).await.unwrap(), 0, "the schedule's own pause of 10 s would be over");
+    site.advance_ms(1);
+    assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
+    site.advance_ms(3_600_000);
+    assert_eq!(deliver_due(&site.state).await.unwrap(), 1);
+    let outcomes: Vec<_> = site
+        .state
+        .store
+        .delivery_log(&id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|sent| (sent.attempt, sent.outcome))
+        .collect();
+    assert_eq!(outcomes, [(1, Outcome::Status(503)), (2, Outcome::Status(429)), (3, Outcome::Status(200))]);
 }
 
 #[tokio::test]
@@ -169,7 +220,7 @@ async fn a_job_that_waited_too_long_is_reported_as_timed_out() {
     let receiver = Receiver::answering(&[]).await;
     site.run(&with_webhook(&receiver.url("/"))).await;
     site.advance_ms(86_400_001);
-    site.state.store.reap().await.unwrap();
+    site.reap().await;
     deliver_due(&site.state).await.unwrap();
     assert_eq!(receiver.received()[0].body["status"], "TIMED_OUT");
 }

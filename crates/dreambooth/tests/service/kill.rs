@@ -72,4 +72,8 @@ fn a_cancelled_job_stops_its_child_and_stays_cancelled() {
     let next = service.submit(&quick_training(&files.url("photos.zip")), &[]);
     assert_eq!(service.wait(&next)["status"], "COMPLETED");
     assert_eq!(service.status(&id)["status"], "CANCELLED");
+    crate::support::service::wait_for("the cancelled job's files to go", || {
+        let left = service.leftovers();
+        left.iter().all(|file| !file.to_string_lossy().contains(&id)).then_some(())
+    });
 }

@@ -12,4 +12,5 @@ mod bad_input;
 mod commands;
 mod kill;
 mod main_job;
+mod privacy;
 mod support;

@@ -5,14 +5,15 @@ pub(crate) mod receiver;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use jobs::{Claim, Clock, JobStore};
-use protocol::{ArtifactKey, ImagesOutput, JobId, JobOutput, TrainOutput};
+use jobs::{Claim, Clock, Endpoints, JobStore, MasterKey, Reaper, Scope, WorkerIdentity};
+use protocol::{ArtifactKey, ENDPOINT, JobId};
 use serde_json::{Value, json};
-use server::{AppState, ServerConfig, router};
+use server::{Access, AppState, BodyRoom, ConnectionLimits, ServerConfig, router};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use transfer::{ArtifactStore, Network, NetworkPolicy, UrlSigner};
@@ -66,13 +67,14 @@ impl Site {
     pub(crate) async fn with(configure: impl FnOnce(&mut ServerConfig)) -> Self {
         let dir = TempDir::new().unwrap();
         let clock = Arc::new(AtomicI64::new(START_MS));
-        let store = JobStore::open(&dir.path().join("jobs.db"), Clock::Manual(clock.clone())).await.unwrap();
-        let key = store.create_key("test").await.unwrap();
+        let store = open_store(dir.path(), clock.clone()).await;
+        let key = store.create_key("test", &[Scope::Read, Scope::Write], &Endpoints::All).await.unwrap();
         let mut config = ServerConfig {
             public_url: "https://api.example".into(),
-            require_key: true,
+            access: Access::Keys,
             execution_timeout_ms: 3_600_000,
             ttl_ms: 86_400_000,
+            connections: ConnectionLimits::default(),
         };
         configure(&mut config);
         let state = AppState {
@@ -80,6 +82,7 @@ impl Site {
             artifacts: ArtifactStore::local(dir.path().join("artifacts")).unwrap(),
             signer: UrlSigner::load_or_create(&dir.path().join("signing.key")).unwrap(),
             network: Network::new(NetworkPolicy { allow_private_networks: true }).unwrap(),
+            bodies: BodyRoom::default(),
             config,
         };
         Self { router: router(state.clone()), dir, state, key, clock }
@@ -100,6 +103,7 @@ impl Site {
     pub(crate) async fn ask(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
         let authorization = format!("Bearer {}", self.key);
         let request = Request::builder().method(method).uri(path).header(header::AUTHORIZATION, authorization);
+        let request = request.header(header::HOST, "localhost:8000").header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(body.into()).unwrap()).await
     }
 
@@ -125,35 +129,49 @@ impl Site {
     }
 
     pub(crate) async fn claim(&self) -> Claim {
-        self.state.store.claim("local-0", 60_000).await.unwrap().unwrap()
+        self.state.store.claim(&worker(), ENDPOINT).await.unwrap().unwrap()
+    }
+
+    /// Ends what waited too long; a reaper that has just begun ends nothing else.
+    pub(crate) async fn reap(&self) {
+        let mut reaper = Reaper::new(jobs::reaper::PERIOD, jobs::reaper::LEASE);
+        reaper.round(&self.state.store, Duration::ZERO).await.unwrap();
+    }
+
+    /// Puts a file of the attempt into the artifact store and gives the JSON that names it.
+    pub(crate) async fn put(&self, claim: &Claim, file: &str, content: &str) -> Value {
+        let key = ArtifactKey::new(&claim.job.id, claim.lease.number, file).unwrap();
+        let path = self.dir.path().join(file);
+        std::fs::write(&path, content).unwrap();
+        self.state.artifacts.put_file(&key, &path).await.unwrap();
+        json!({ "artifact": key.as_str() })
     }
 
     /// Claims the next job and completes it, with a picture and a model in the artifact store.
     pub(crate) async fn complete_next(&self) -> JobId {
         let claim = self.claim().await;
-        let id = claim.job.id.clone();
-        let key = |file: &str| ArtifactKey::new(&id, file).unwrap();
-        let output = JobOutput {
-            inference: vec![ImagesOutput {
-                images: vec![key("0-0.png")],
-                parameters: json!({}),
-                info: "{}".into(),
-                passback: None,
-            }],
-            train: Some(TrainOutput {
-                checkpoint: key("model.ckpt"),
-                safetensors: key("model.safetensors"),
-                report: key("train.json"),
-            }),
-        };
-        for (file, content) in [("0-0.png", "a picture"), ("model.ckpt", "0123456789"), ("train.json", "{}")] {
-            let path = self.dir.path().join(file);
-            std::fs::write(&path, content).unwrap();
-            self.state.artifacts.put_file(&key(file), &path).await.unwrap();
-        }
+        let picture = self.put(&claim, "0-0.png", "a picture").await;
+        let output = json!({
+            "inference": [{ "images": [picture], "parameters": {}, "info": "{}", "passback": null }],
+            "train": {
+                "checkpoint_url": self.put(&claim, "model.ckpt", "0123456789").await,
+                "safetensors_url": self.put(&claim, "model.safetensors", "weights").await,
+                "report_url": self.put(&claim, "train.json", "{}").await,
+            },
+        });
         assert!(self.state.store.complete(&claim.lease, &output).await.unwrap().is_held());
-        id
+        claim.job.id
     }
+}
+
+/// The store in the folder, under the master key of all tests.
+pub(crate) async fn open_store(dir: &std::path::Path, clock: Arc<AtomicI64>) -> JobStore {
+    JobStore::open(&dir.join("jobs.db"), Clock::Manual(clock), MasterKey::from_bytes([7; 32])).await.unwrap()
+}
+
+/// The only worker, in the first of its lives.
+pub(crate) fn worker() -> WorkerIdentity {
+    WorkerIdentity::new("local-0", 1).unwrap()
 }
 
 /// The smallest training job.

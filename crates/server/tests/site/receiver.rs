@@ -23,6 +23,7 @@ pub(crate) struct Received {
 #[derive(Debug, Default)]
 struct Inbox {
     answers: VecDeque<u16>,
+    retry_after_s: Option<u64>,
     received: Vec<Received>,
 }
 
@@ -36,11 +37,17 @@ impl Receiver {
     /// Answers with the given statuses in turn, and with 200 from then on.
     pub(crate) async fn answering(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let inbox = Inbox { answers: statuses.iter().copied().collect(), received: Vec::new() };
+        let inbox = Inbox { answers: statuses.iter().copied().collect(), ..Inbox::default() };
         let receiver = Self { address: listener.local_addr().unwrap(), inbox: Arc::new(Mutex::new(inbox)) };
         let app = Router::new().fallback(receive).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         receiver
+    }
+
+    /// Sends `Retry-After` with every answer.
+    pub(crate) fn asking_to_wait_s(self, retry_after_s: u64) -> Self {
+        self.inbox.lock().unwrap().retry_after_s = Some(retry_after_s);
+        self
     }
 
     pub(crate) fn url(&self, path_and_query: &str) -> String {
@@ -58,5 +65,7 @@ async fn receive(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap,
     inbox.received.push(Received { query: uri.query().map(String::from), headers, body });
     let status = StatusCode::from_u16(inbox.answers.pop_front().unwrap_or(200)).unwrap();
     // Where a redirect leads must not matter.
-    (status, [(header::LOCATION, "/elsewhere")]).into_response()
+    let mut response = (status, [(header::LOCATION, "/elsewhere")]).into_response();
+    response.headers_mut().extend(inbox.retry_after_s.map(|pause| (header::RETRY_AFTER, pause.into())));
+    response
 }

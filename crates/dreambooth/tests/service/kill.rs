@@ -1,9 +1,9 @@
 //! Nothing that was acknowledged is lost: kill -9 at the two worst places.
 
 use std::collections::HashMap;
-use std::process::Command;
 
-use crate::support::service::OPERATORS_TOKEN;
+use crate::support::processes::{is_gone, signal};
+use crate::support::service::{OPERATORS_TOKEN, wait_for};
 use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
 
 #[test]
@@ -31,7 +31,7 @@ fn a_job_whose_child_is_killed_while_it_trains_is_tried_again_and_completes_once
     assert_eq!(children.len(), 1, "one child holds the device");
     let environment = std::fs::read(format!("/proc/{}/environ", children[0])).unwrap();
     assert!(!String::from_utf8_lossy(&environment).contains(OPERATORS_TOKEN), "the child is handed no token");
-    assert!(Command::new("kill").args(["-9", &children[0].to_string()]).status().unwrap().success());
+    signal(children[0], "KILL");
     let view = service.wait(&id);
     assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");
     assert_eq!(service.get("/v2/dream-booth-v1/health").1["jobs"]["completed"], 1);
@@ -48,32 +48,9 @@ fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it
     service.wait_for_step(&id, "unet");
     let child = service.children()[0];
     service.kill();
-    crate::support::service::wait_for("the child to end", || {
-        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        (stat.is_empty() || stat.contains(") Z ")).then_some(())
-    });
+    wait_for("the child to end", || is_gone(child).then_some(()));
     let service = service.kill_and_restart(&["--allow-private-networks"]);
     let view = service.wait(&id);
     assert_eq!((view["status"].as_str(), view["retries"].as_i64()), (Some("COMPLETED"), Some(1)), "{view}");
     assert!(service.leftovers().iter().all(|file| file.starts_with(data.path().join("artifacts"))));
-}
-
-#[test]
-fn a_cancelled_job_stops_its_child_and_stays_cancelled() {
-    let data = tempfile::tempdir().unwrap();
-    let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
-    let service = Service::start(data.path(), &["--allow-private-networks"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 5000.into();
-    let id = service.submit(&training, &[]);
-    service.wait_for_step(&id, "unet");
-    let (status, answer) = service.post(&format!("/v2/dream-booth-v1/cancel/{id}"), &serde_json::json!({}));
-    assert_eq!((status, answer["status"].as_str()), (200, Some("CANCELLED")));
-    let next = service.submit(&quick_training(&files.url("photos.zip")), &[]);
-    assert_eq!(service.wait(&next)["status"], "COMPLETED");
-    assert_eq!(service.status(&id)["status"], "CANCELLED");
-    crate::support::service::wait_for("the cancelled job's files to go", || {
-        let left = service.leftovers();
-        left.iter().all(|file| !file.to_string_lossy().contains(&id)).then_some(())
-    });
 }

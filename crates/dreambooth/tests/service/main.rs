@@ -10,6 +10,8 @@
 
 mod bad_input;
 mod commands;
+mod durability;
+mod frozen;
 mod kill;
 mod main_job;
 mod privacy;

@@ -1,10 +1,13 @@
 //! A running service and the files it downloads, for tests of the whole program.
 
 pub(crate) mod files;
+pub(crate) mod processes;
 pub(crate) mod service;
+pub(crate) mod worker;
 
 pub(crate) use files::{FileServer, photo, photos_zip, zip_of};
 pub(crate) use service::Service;
+pub(crate) use worker::Worker;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! One `dreambooth serve` process and a client for it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::processes::{children_of, signal};
 use super::program;
 
 /// Longest a test waits for anything; far above what it takes on two slow cores.
@@ -26,15 +28,22 @@ pub(crate) struct Service {
 impl Service {
     /// Starts on `data_dir` with `random:mini` on the CPU, and waits until it listens.
     pub(crate) fn start(data_dir: &Path, extra: &[&str]) -> Self {
-        let key = create_key(data_dir);
-        Self::start_with_key(data_dir, key, extra)
+        Self::start_under(&[], data_dir, extra)
     }
 
-    fn start_with_key(data_dir: &Path, key: String, extra: &[&str]) -> Self {
+    /// [`Service::start`] by way of a program that starts it in its own place, such as `strace -D`.
+    pub(crate) fn start_under(starter: &[&str], data_dir: &Path, extra: &[&str]) -> Self {
+        let key = create_key(data_dir);
+        Self::start_with_key(starter, data_dir, key, extra)
+    }
+
+    fn start_with_key(starter: &[&str], data_dir: &Path, key: String, extra: &[&str]) -> Self {
         let listening = data_dir.join("listening");
         let _from_a_former_life = fs::remove_file(&listening);
         let log = fs::File::options().create(true).append(true).open(data_dir.join("log")).unwrap();
-        let process = Command::new(program())
+        let words: Vec<OsString> = starter.iter().map(Into::into).chain([program().into()]).collect();
+        let process = Command::new(&words[0])
+            .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0", "--model", "random:mini", "--device", "cpu", "--data-dir"])
             .arg(data_dir)
             .args(extra)
@@ -52,7 +61,7 @@ impl Service {
     /// Kills the process as a power cut would, and starts another on the same data.
     pub(crate) fn kill_and_restart(mut self, extra: &[&str]) -> Self {
         self.kill();
-        Self::start_with_key(&self.data_dir.clone(), self.key.clone(), extra)
+        Self::start_with_key(&[], &self.data_dir.clone(), self.key.clone(), extra)
     }
 
     /// SIGKILL.
@@ -61,14 +70,15 @@ impl Service {
         self.process.wait().unwrap();
     }
 
+    /// SIGTERM; returns when the process has ended by itself.
+    pub(crate) fn stop(mut self) {
+        signal(self.process.id(), "TERM");
+        assert!(self.process.wait().unwrap().success(), "the service ended badly");
+    }
+
     /// Ids of the processes this one has started.
     pub(crate) fn children(&self) -> Vec<u32> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
-        threads
-            .map_while(Result::ok)
-            .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
-            .flat_map(|ids| ids.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>())
-            .collect()
+        children_of(self.process.id())
     }
 
     /// Sends a request; gives status and JSON body.

@@ -20,25 +20,9 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Make, list and revoke API keys
     Keys(KeysArgs),
-    /// Work on the jobs of a data directory whose API is served elsewhere
     #[cfg(feature = "compute")]
-    Worker(WorkerArgs),
-    /// Train a model on a zip or folder of photos
-    #[cfg(feature = "compute")]
-    Train(TrainArgs),
-    /// Draw the images of one txt2img request
-    #[cfg(feature = "compute")]
-    Txt2img(Txt2ImgArgs),
-    /// Write a model as one file in the original naming, fp16
-    #[cfg(feature = "compute")]
-    Convert(ConvertArgs),
-    /// Measure the speed and peak memory of training and drawing
-    #[cfg(feature = "compute")]
-    Bench(BenchArgs),
-    /// Do the jobs that a supervisor writes to standard input
-    #[cfg(feature = "compute")]
-    #[command(hide = true)]
-    Child(ComputeArgs),
+    #[command(flatten)]
+    Compute(crate::compute::ComputeCommand),
 }
 
 /// Which parts of the service one process runs.
@@ -76,13 +60,6 @@ pub(crate) struct ServeArgs {
     pub(crate) work: WorkArgs,
 }
 
-#[cfg(feature = "compute")]
-#[derive(Debug, Args)]
-pub(crate) struct WorkerArgs {
-    #[command(flatten)]
-    pub(crate) work: WorkArgs,
-}
-
 /// What a worker must know; an API replica reads the data directory and the network rule of it.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
@@ -104,6 +81,15 @@ pub(crate) struct WorkArgs {
     /// Where Hub ids are looked up
     #[arg(long, value_name = "URL", default_value = "https://huggingface.co", env = "HF_ENDPOINT")]
     pub(crate) hub_endpoint: String,
+    /// Most bytes of models that are kept from the Hub: those not used for the longest go first; all are kept when absent
+    #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_MODEL_CACHE_BYTES")]
+    pub(crate) model_cache_bytes: Option<u64>,
+    /// Most address space of the process that computes, in bytes; unlimited when absent. CUDA needs as much as all memory of host and devices together
+    #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_CHILD_MEMORY_BYTES")]
+    pub(crate) child_memory_bytes: Option<u64>,
+    /// Largest file that the process that computes may write, in bytes; unlimited when absent. A model has 2.1 GB
+    #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_CHILD_FILE_BYTES")]
+    pub(crate) child_file_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
 }
@@ -149,72 +135,4 @@ pub(crate) enum KeysCommand {
         /// The name it was made with
         name: String,
     },
-}
-
-#[cfg(feature = "compute")]
-#[derive(Debug, Args)]
-pub(crate) struct TrainArgs {
-    /// Base model: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: String,
-    /// A zip file or folder with photos of the concept
-    #[arg(long, value_name = "ZIP_OR_DIR")]
-    pub(crate) data: PathBuf,
-    /// A JSON file: the object under input.train, without data_url
-    #[arg(long, value_name = "FILE")]
-    pub(crate) params: PathBuf,
-    /// Gets model.safetensors, model.ckpt and train.json
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
-}
-
-#[cfg(feature = "compute")]
-#[derive(Debug, Args)]
-pub(crate) struct Txt2ImgArgs {
-    /// The model, in any form that train takes
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: String,
-    /// A JSON file: one object of input.inference
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request: PathBuf,
-    /// Gets 0.png, 1.png, … and response.json
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
-}
-
-#[cfg(feature = "compute")]
-#[derive(Debug, Args)]
-pub(crate) struct ConvertArgs {
-    /// The model, in any form that train takes
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) from: String,
-    /// The file to write; its ending, .safetensors or .ckpt, says the format
-    #[arg(long, value_name = "FILE")]
-    pub(crate) to: PathBuf,
-}
-
-#[cfg(feature = "compute")]
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// The model, in any form that train takes
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: String,
-    /// Side of the pictures in pixels, a multiple of 64
-    #[arg(long, value_name = "N")]
-    pub(crate) resolution: u32,
-    /// Images in one training step, and in one drawn batch
-    #[arg(long, value_name = "B", default_value_t = 1)]
-    pub(crate) batch: u32,
-    /// Training steps, and sampling steps
-    #[arg(long, value_name = "S", default_value_t = 5)]
-    pub(crate) steps: u32,
-    /// Print one JSON object instead of a table
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
 }

@@ -3,8 +3,7 @@
 //! # Layout
 //! - [`cli`]: every command, argument and setting
 //! - [`serve`], [`keys`], [`housekeeping`]: the service
-//! - `train`, `txt2img`, `convert`, `bench`: one job's parts by hand (feature `compute`)
-//! - `child`: the process that a supervisor starts
+//! - `compute`: the worker and everything else that needs a tensor (feature `compute`)
 //! - [`data_dir`]: what lies where on the disk
 
 mod cli;
@@ -17,23 +16,7 @@ mod serve;
 mod stop_signal;
 
 #[cfg(feature = "compute")]
-mod bench;
-#[cfg(feature = "compute")]
-mod child;
-#[cfg(feature = "compute")]
-mod convert;
-#[cfg(feature = "compute")]
-mod environment;
-#[cfg(feature = "compute")]
-mod model_argument;
-#[cfg(feature = "compute")]
-mod progress;
-#[cfg(feature = "compute")]
-mod train;
-#[cfg(feature = "compute")]
-mod txt2img_command;
-#[cfg(feature = "compute")]
-mod work;
+mod compute;
 
 use std::process::ExitCode;
 
@@ -56,25 +39,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&args),
         Command::Keys(args) => keys::run(&args),
         #[cfg(feature = "compute")]
-        Command::Worker(args) => work::run(&args),
-        #[cfg(feature = "compute")]
-        Command::Train(args) => {
-            environment::enter();
-            train::run(&args)
-        }
-        #[cfg(feature = "compute")]
-        Command::Txt2img(args) => {
-            environment::enter();
-            txt2img_command::run(&args)
-        }
-        #[cfg(feature = "compute")]
-        Command::Convert(args) => convert::run(&args),
-        #[cfg(feature = "compute")]
-        Command::Bench(args) => {
-            environment::enter();
-            bench::run(&args)
-        }
-        #[cfg(feature = "compute")]
-        Command::Child(args) => child::run(&args),
+        Command::Compute(command) => command.run(),
     }
 }

@@ -75,12 +75,7 @@ async fn work(
     if args.role == Role::Api {
         return Ok(());
     }
-    // A model may take minutes to come in; the word to stop is heard meanwhile.
-    let prepared = crate::work::Work::prepare(&args.work, data_dir, store);
-    match shutdown.run_until_cancelled(prepared).await {
-        Some(work) => work?.run(shutdown).await,
-        None => Ok(()),
-    }
+    crate::compute::work::work(&args.work, data_dir, store, shutdown).await
 }
 
 #[cfg(not(feature = "compute"))]

@@ -84,6 +84,8 @@ names::names! {
         Idle = "idle",
         /// It works on a job.
         Running = "running",
+        /// Its machine cannot work now: no device, a full disk. It takes no job until it can.
+        Unhealthy = "unhealthy",
     }
 }
 

@@ -84,6 +84,9 @@ pub enum TrainingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Whoever asked for the training wants it left.
+    #[error("the training was stopped")]
+    Stopped,
     /// The base model could not be read or run.
     #[error(transparent)]
     Model(#[from] model::ModelError),

@@ -40,17 +40,17 @@ impl LatentCache {
         Self { images }
     }
 
-    /// Encodes all crops of all photos; `done(n)` is called when `n` photos are encoded. The VAE runs in the precision it
+    /// Encodes all crops of all photos; `done(n)` is called when `n` photos are encoded, and may end the work. The VAE runs in the precision it
     /// was loaded with, one crop at a time.
     ///
     /// # Errors
-    /// When a photo cannot be used, or the VAE yields no numbers for it.
+    /// When a photo cannot be used, or the VAE yields no numbers for it; and `done`'s own.
     pub fn encode(
         photos: &[Photo],
         framing: Framing,
         vae: &Vae,
         device: Device,
-        mut done: impl FnMut(usize),
+        mut done: impl FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
         let crops = picture::crops_per_image(photos.len());
         let mut images = Vec::with_capacity(photos.len());
@@ -65,7 +65,7 @@ impl LatentCache {
                 })
             };
             images.push(corners.into_iter().map(encode).collect::<Result<_>>()?);
-            done(index + 1);
+            done(index + 1)?;
         }
         Ok(Self { images })
     }

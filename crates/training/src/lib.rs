@@ -7,7 +7,7 @@
 //! - [`stage`]: the training loop, the same for both stages; start reading here
 //! - [`text_stage`], [`unet_stage`], `plan`, `parameters`: what the stages train, and what the request says about them
 //! - [`train`](mod@train), [`parked`]: the whole training, and what is in memory meanwhile
-//! - [`progress`], [`report`]: what is told while it runs and afterwards
+//! - `recorder`, [`report`]: what is told while it runs and afterwards
 
 pub mod batches;
 pub mod caption;
@@ -20,17 +20,15 @@ mod parameters;
 pub mod parked;
 pub mod picture;
 mod plan;
-pub mod progress;
 pub mod prompts;
+mod recorder;
 pub mod report;
 pub mod stage;
 pub mod text_stage;
 pub mod train;
 pub mod unet_stage;
-mod witness;
 
 pub use dataset::find_images;
 pub use error::TrainingError;
-pub use progress::Observer;
 pub use report::Report;
 pub use train::{Trained, TrainingJob, train};

@@ -1,7 +1,7 @@
 //! What the request says about a stage, turned into what the training loop needs.
 
 use model::NoiseSchedule;
-use protocol::{Stage, TrainParams};
+use protocol::{Stage, TrainSettings};
 
 use crate::batches::Batches;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::noise::{SeededNoise, Streams};
 use crate::stage::StageLoop;
 use crate::train::TrainingJob;
 
-/// The request's parameters of one stage.
+/// The request's settings of one stage.
 pub(crate) struct StageSettings {
     stage: Stage,
     /// Optimizer steps, or passes over the images.
@@ -28,26 +28,26 @@ enum Length {
 }
 
 impl StageSettings {
-    pub(crate) fn text(params: &TrainParams) -> Self {
+    pub(crate) fn text(settings: &TrainSettings) -> Self {
         Self {
             stage: Stage::Text,
-            length: Length::Steps(u64::from(params.text_steps)),
-            learning_rate: LearningRate { base: params.text_learning_rate, scheduler: params.text_lr_scheduler },
-            batch_size: params.text_batch_size as usize,
-            framing: Framing { resolution: params.text_resolution, streams: Streams::new(params.text_seed as u64) },
+            length: Length::Steps(u64::from(settings.text_steps)),
+            learning_rate: LearningRate { base: settings.text_learning_rate, scheduler: settings.text_lr_scheduler },
+            batch_size: settings.text_batch_size as usize,
+            framing: Framing { resolution: settings.text_resolution, streams: Streams::new(settings.text_seed as u64) },
             // The original applied it to the UNet stage alone.
             offset_noise: false,
         }
     }
 
-    pub(crate) fn unet(params: &TrainParams) -> Self {
+    pub(crate) fn unet(settings: &TrainSettings) -> Self {
         Self {
             stage: Stage::Unet,
-            length: Length::Epochs(u64::from(params.unet_epochs)),
-            learning_rate: LearningRate { base: params.unet_learning_rate, scheduler: params.unet_lr_scheduler },
-            batch_size: params.unet_batch_size as usize,
-            framing: Framing { resolution: params.unet_resolution, streams: Streams::new(params.unet_seed as u64) },
-            offset_noise: params.offset_noise,
+            length: Length::Epochs(u64::from(settings.unet_epochs)),
+            learning_rate: LearningRate { base: settings.unet_learning_rate, scheduler: settings.unet_lr_scheduler },
+            batch_size: settings.unet_batch_size as usize,
+            framing: Framing { resolution: settings.unet_resolution, streams: Streams::new(settings.unet_seed as u64) },
+            offset_noise: settings.offset_noise,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `train.json`: what was trained, on what, and how it went.
 
-use protocol::{Stage, TrainParams};
+use protocol::{Stage, TrainSettings};
 use serde::Serialize;
 
 use crate::dataset::Photo;
@@ -16,8 +16,8 @@ pub struct Report {
     pub processor: String,
     /// What the networks computed in; weights were always fp32.
     pub precision: String,
-    /// The parameters of the request, without its token.
-    pub parameters: TrainParams,
+    /// The settings of the request; nothing in them is secret.
+    pub parameters: TrainSettings,
     /// The images in the order the seed counts on.
     pub images: Vec<ImageReport>,
     /// How long decoding and encoding the images took, in seconds.

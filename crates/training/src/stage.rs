@@ -60,12 +60,17 @@ pub struct StepRecord {
 pub type Predict<'a> = dyn Fn(&Tensor, &Tensor, &[usize]) -> Tensor + 'a;
 
 impl StageLoop<'_> {
-    /// Trains `parameters`, f32 tensors that require gradients, in place; `done` sees every step.
+    /// Trains `parameters`, f32 tensors that require gradients, in place; `done` sees every step and may end the run.
     ///
     /// # Errors
-    /// When the loss or the gradient stops being a finite number, or the optimizer fails. The parameters are then not to
-    /// be used.
-    pub fn run(&self, parameters: &[Tensor], predict: &Predict<'_>, mut done: impl FnMut(StepRecord)) -> Result<()> {
+    /// When the loss or the gradient stops being a finite number, or the optimizer fails; then the parameters are not to be
+    /// used. And `done`'s own.
+    pub fn run(
+        &self,
+        parameters: &[Tensor],
+        predict: &Predict<'_>,
+        mut done: impl FnMut(StepRecord) -> Result<()>,
+    ) -> Result<()> {
         let mut optimizer = AdamW::new(parameters.iter().map(Tensor::shallow_clone).collect(), ADAMW);
         self.run_with(&mut optimizer, predict, |record, _| done(record))
     }
@@ -79,7 +84,7 @@ impl StageLoop<'_> {
         &self,
         optimizer: &mut AdamW,
         predict: &Predict<'_>,
-        mut done: impl FnMut(StepRecord, &AdamW),
+        mut done: impl FnMut(StepRecord, &AdamW) -> Result<()>,
     ) -> Result<()> {
         for step in 0..self.steps {
             let loss = self.backward(step, predict);
@@ -89,7 +94,7 @@ impl StageLoop<'_> {
             let learning_rate = self.learning_rate.at(step, self.steps);
             optimizer.step(learning_rate)?;
             optimizer.zero_grad();
-            done(StepRecord { step: step + 1, loss, gradient_norm, learning_rate }, optimizer);
+            done(StepRecord { step: step + 1, loss, gradient_norm, learning_rate }, optimizer)?;
         }
         Ok(())
     }

@@ -62,11 +62,16 @@ impl TextStage {
         &self.trained
     }
 
-    /// Trains; `done` sees every step.
+    /// Trains; `done` sees every step and may end the run.
     ///
     /// # Errors
     /// As [`StageLoop::run`].
-    pub fn run(&self, plan: &StageLoop<'_>, prompts: &Prompts, done: impl FnMut(StepRecord)) -> Result<()> {
+    pub fn run(
+        &self,
+        plan: &StageLoop<'_>,
+        prompts: &Prompts,
+        done: impl FnMut(StepRecord) -> Result<()>,
+    ) -> Result<()> {
         let predict = |noisy: &Tensor, timesteps: &Tensor, batch: &[usize]| {
             let context = self.text_encoder.forward(&prompts.ids(batch, self.device), self.compute);
             self.unet.forward(noisy, timesteps, &context)

@@ -6,7 +6,6 @@
 
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use engine::tch::{Device, Kind};
 use engine::{Precision, device_name, memory, processor_capability};
@@ -14,27 +13,26 @@ use model::base::BaseModel;
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::weights::Overlay;
 use model::{Part, TextConfig, TextEncoder, UNet};
-use protocol::{Stage, TrainParams};
+use protocol::{Occasion, Stage, TrainSettings};
 
 use crate::dataset::{self, Photo};
 use crate::error::{Result, TrainingError};
 use crate::latents::{Framing, LatentCache};
 use crate::parked::ParkedTextEncoder;
 use crate::plan::StageSettings;
-use crate::progress::Observer;
 use crate::prompts::{Embeddings, Prompts};
+use crate::recorder::{StageRecorder, go_on};
 use crate::report::{ImageReport, Report};
 use crate::text_stage::TextStage;
 use crate::unet_stage::UnetStage;
-use crate::witness::{StageRecorder, Witness};
 
 /// What is to be trained, from what, on what.
 #[derive(Debug)]
 pub struct TrainingJob<'a> {
     /// The model to start from.
     pub base: &'a BaseModel,
-    /// The request's parameters.
-    pub params: &'a TrainParams,
+    /// The request's settings.
+    pub settings: &'a TrainSettings,
     /// The folder of unpacked images.
     pub images_dir: &'a Path,
     /// A folder of the job's own: what has no room in memory waits there, and is gone when the training ends.
@@ -74,63 +72,50 @@ impl Trained {
 /// splits libtorch's sums differently, which changes the last bits.
 ///
 /// # Errors
-/// One sentence for the job's owner: no images, an unusable one, a learning rate that diverges, an unreadable model.
-pub fn train(job: &TrainingJob<'_>, observer: &mut Observer<'_>) -> Result<Trained> {
-    let began = Instant::now();
-    train_with_clock(job, observer, &|| began.elapsed())
-}
-
-/// [`train`] with the time from outside.
-///
-/// # Errors
-/// As [`train`].
-pub fn train_with_clock(
-    job: &TrainingJob<'_>,
-    observer: &mut Observer<'_>,
-    clock: &dyn Fn() -> Duration,
-) -> Result<Trained> {
-    let mut witness = Witness::new(observer, clock);
-    let began = witness.now();
+/// One sentence for the job's owner: no images, an unusable one, a learning rate that diverges, an unreadable model. And
+/// [`TrainingError::Stopped`] at the step after the occasion says so.
+pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Trained> {
+    let began = occasion.now();
     refuse_small_vocabulary(&job.base.config().text)?;
-    let (text, unet) = (StageSettings::text(job.params), StageSettings::unet(job.params));
+    let (text, unet) = (StageSettings::text(job.settings), StageSettings::unet(job.settings));
     text.check("text_learning_rate")?;
     unet.check("unet_learning_rate")?;
 
     measure_memory_anew(job.device);
-    witness.begin(Stage::Prepare);
-    let photos = dataset::find_photos(job.images_dir, job.params.concept_name.as_deref())?;
-    warn_of_empty_captions(&photos, &mut witness);
+    occasion.begin(Stage::Prepare);
+    let photos = dataset::find_photos(job.images_dir, job.settings.concept_name.as_deref())?;
+    warn_of_empty_captions(&photos, occasion);
     let prompts = Prompts::new(&photos, &job.base.tokenizer());
-    let [text_latents, unet_latents] = encode_for(job, &photos, [&text, &unet], &mut witness)?;
+    let [text_latents, unet_latents] = encode_for(job, &photos, [&text, &unet], occasion)?;
     let schedule = job.base.schedule();
-    let prepare_s = witness.now().saturating_sub(began).as_secs_f64();
+    let prepare_s = occasion.now().saturating_sub(began).as_secs_f64();
     let mut report = report(job, &photos, prepare_s);
     let (mut text_encoder, mut trained_unet) = (None, None);
     if let Some(latents) = text_latents {
         measure_memory_anew(job.device);
-        witness.begin(Stage::Text);
+        occasion.begin(Stage::Text);
         let noise = text.noise(&schedule);
         let plan = text.plan(job, &schedule, &latents, &noise);
-        let networks = TextStage::load(job.base, job.params.text_training, job.device, plan.compute)?;
-        let mut recorder = StageRecorder::begin(&mut witness, &plan, networks.trained());
+        let networks = TextStage::load(job.base, job.settings.text_training, job.device, plan.compute)?;
+        let mut recorder = StageRecorder::begin(occasion, &plan, networks.trained());
         networks.run(&plan, &prompts, |step| recorder.record(step))?;
         report.stages.push(recorder.finish());
         text_encoder = Some(networks.into_text_encoder());
     }
     if let Some(latents) = unet_latents {
-        witness.begin(Stage::Unet);
+        occasion.begin(Stage::Unet);
         let (embeddings, parked) = embed_and_park(job, &prompts, text_encoder.take())?;
         measure_memory_anew(job.device);
         let noise = unet.noise(&schedule);
         let plan = unet.plan(job, &schedule, &latents, &noise);
         let network = UnetStage::load(job.base, job.device)?;
-        let mut recorder = StageRecorder::begin(&mut witness, &plan, network.trained());
+        let mut recorder = StageRecorder::begin(occasion, &plan, network.trained());
         network.run(&plan, &embeddings, |step| recorder.record(step))?;
         report.stages.push(recorder.finish());
         trained_unet = Some(network.into_unet());
         text_encoder = parked.map(|parked| parked.fetch(job.base, job.device)).transpose()?;
     }
-    report.total_s = witness.now().saturating_sub(began).as_secs_f64();
+    report.total_s = occasion.now().saturating_sub(began).as_secs_f64();
     Ok(Trained { text_encoder, unet: trained_unet, report })
 }
 
@@ -140,7 +125,7 @@ fn encode_for(
     job: &TrainingJob<'_>,
     photos: &[Photo],
     stages: [&StageSettings; 2],
-    witness: &mut Witness<'_>,
+    occasion: &mut Occasion<'_>,
 ) -> Result<[Option<Rc<LatentCache>>; 2]> {
     let mut framings: Vec<Framing> = Vec::new();
     for stage in stages.iter().filter(|stage| !stage.is_skipped()) {
@@ -152,10 +137,13 @@ fn encode_for(
         return Ok([None, None]);
     }
     let vae = job.base.vae(job.device, Kind::Float)?;
-    let progress = witness.progress(Stage::Prepare, (framings.len() * photos.len()) as u64);
+    let meter = occasion.meter(Stage::Prepare, (framings.len() * photos.len()) as u64);
     let mut caches = Vec::new();
     for (round, &framing) in framings.iter().enumerate() {
-        let done = |photo| witness.step(&progress, (round * photos.len() + photo) as u64, None);
+        let done = |photo| {
+            occasion.step(&meter, (round * photos.len() + photo) as u64, None);
+            go_on(occasion)
+        };
         caches.push(Rc::new(LatentCache::encode(photos, framing, &vae, job.device, done)?));
     }
     let of = |stage: &StageSettings| {
@@ -190,10 +178,10 @@ fn refuse_small_vocabulary(config: &TextConfig) -> Result<()> {
     Ok(())
 }
 
-fn warn_of_empty_captions(photos: &[Photo], witness: &mut Witness<'_>) {
+fn warn_of_empty_captions(photos: &[Photo], occasion: &mut Occasion<'_>) {
     let empty: Vec<&Photo> = photos.iter().filter(|photo| photo.caption.trim().is_empty()).collect();
     if let Some(first) = empty.first() {
-        witness.warn(format!(
+        occasion.warn(format!(
             "{} of {} images have an empty caption (such as {}), so the model cannot connect them with a name; give \
              concept_name, or put the concept's name into the file names.",
             empty.len(),
@@ -210,7 +198,7 @@ fn report(job: &TrainingJob<'_>, photos: &[Photo], prepare_s: f64) -> Report {
         device: device_name(job.device),
         processor: processor_capability().to_string(),
         precision: job.precision.to_string(),
-        parameters: TrainParams { hf_token: None, ..job.params.clone() },
+        parameters: job.settings.clone(),
         images: photos.iter().map(ImageReport::from).collect(),
         prepare_s,
         prepare_peak_rss_bytes: memory::peak_rss_bytes(),

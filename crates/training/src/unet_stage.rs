@@ -37,11 +37,16 @@ impl UnetStage {
         &self.trained
     }
 
-    /// Trains on captions that are already embedded; `done` sees every step.
+    /// Trains on captions that are already embedded; `done` sees every step and may end the run.
     ///
     /// # Errors
     /// As [`StageLoop::run`].
-    pub fn run(&self, plan: &StageLoop<'_>, embeddings: &Embeddings, done: impl FnMut(StepRecord)) -> Result<()> {
+    pub fn run(
+        &self,
+        plan: &StageLoop<'_>,
+        embeddings: &Embeddings,
+        done: impl FnMut(StepRecord) -> Result<()>,
+    ) -> Result<()> {
         let predict = |noisy: &Tensor, timesteps: &Tensor, batch: &[usize]| {
             self.unet.forward(noisy, timesteps, &embeddings.context(batch))
         };

@@ -86,7 +86,11 @@ fn a_step_has_the_loss_the_gradients_and_the_update_of_pytorch() {
         unet.forward(noisy, timesteps, &text.forward(recording.get("ids"), Kind::Float))
     };
     let mut records = Vec::new();
-    step.run(&parameters, &predict, |record| records.push(record)).unwrap();
+    step.run(&parameters, &predict, |record| {
+        records.push(record);
+        Ok(())
+    })
+    .unwrap();
 
     let norm = recording.number("joint.grad_norm");
     assert!((records[0].loss / recording.number("loss") - 1.0).abs() < 1e-5, "{records:?}");

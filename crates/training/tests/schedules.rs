@@ -1,14 +1,12 @@
-//! Learning rates, progress, and what is drawn from a seed.
+//! Learning rates, and what is drawn from a seed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use protocol::{JobEvent, LrScheduler, Stage};
+use protocol::LrScheduler;
 use training::batches::Batches;
 use training::lr_schedule::{LearningRate, multiplier};
 use training::noise::{NoiseSource, SeededNoise, Stream, Streams};
-use training::progress::Progress;
 
 #[test]
 fn learning_rates_have_the_check_values_of_the_specification() {
@@ -61,27 +59,6 @@ fn a_polynomial_schedule_needs_a_rate_above_its_end() {
         .to_string();
     assert!(error.starts_with("unet_learning_rate is 0.0000001, but the polynomial schedule ends at"), "{error}");
     assert!(LearningRate { base: 0.0, scheduler: LrScheduler::Linear }.check("unet_learning_rate").is_ok());
-}
-
-#[test]
-fn progress_tells_speed_and_time_left() {
-    let progress = Progress::new(Stage::Unet, 40, Duration::from_secs(100));
-    let event = progress.step(10, Some(0.25), Duration::from_secs(105));
-    assert_eq!(
-        event,
-        JobEvent::Step {
-            stage: Stage::Unet,
-            step: 10,
-            total: 40,
-            loss: Some(0.25),
-            its_per_s: 2.0,
-            seconds_left: 15.0
-        }
-    );
-    let JobEvent::Step { its_per_s, seconds_left, .. } = progress.step(1, None, Duration::from_secs(100)) else {
-        unreachable!()
-    };
-    assert!(its_per_s.is_finite() && seconds_left.is_finite(), "a clock that stands still yields numbers");
 }
 
 #[test]

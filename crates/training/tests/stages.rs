@@ -54,7 +54,7 @@ fn before_and_after(mode: TextTraining) -> [[Vec<Vec<u32>>; 2]; 2] {
     let stage = TextStage::load(&workshop.base, mode, Device::Cpu, Kind::Float).unwrap();
     let both = || [bits(stage.text_encoder.parameters()), bits(stage.unet.parameters())];
     let before = both();
-    stage.run(&plan(2, 1e-3, &schedule, &latents, &noise), &prompts, |_| {}).unwrap();
+    stage.run(&plan(2, 1e-3, &schedule, &latents, &noise), &prompts, |_| Ok(())).unwrap();
     [before, both()]
 }
 
@@ -84,7 +84,7 @@ fn a_loss_that_is_no_number_ends_the_stage_with_advice() {
         steps.set(steps.get() + 1);
         noisy * &weight * if steps.get() == 3 { f64::INFINITY } else { 1.0 }
     };
-    let run = plan(5, 0.5, &schedule, &latents, &noise).run(&[weight.shallow_clone()], &predict, |_| {});
+    let run = plan(5, 0.5, &schedule, &latents, &noise).run(&[weight.shallow_clone()], &predict, |_| Ok(()));
     assert_eq!(
         run.unwrap_err().to_string(),
         "the text stage diverged at step 3: the loss is not a finite number; lower text_learning_rate (it is 0.5)"
@@ -98,7 +98,10 @@ fn no_gradient_is_kept_after_a_step() {
     let noise = SeededNoise::new(STREAMS(), 1000, false);
     let weight = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
     let predict = |noisy: &Tensor, _: &Tensor, _: &[usize]| noisy * &weight;
-    let check = |_| assert!(!weight.grad().defined());
+    let check = |_| {
+        assert!(!weight.grad().defined());
+        Ok(())
+    };
     plan(2, 0.5, &schedule, &latents, &noise).run(&[weight.shallow_clone()], &predict, check).unwrap();
 }
 

@@ -152,6 +152,7 @@ fn train_as_recorded(case: &'static str, text: &TextEncoder, unet: &UNet, parame
     let done = |record: StepRecord, optimizer: &AdamW| {
         states.compare(record.step, optimizer);
         records.push(record);
+        Ok(())
     };
     steps.run_with(&mut optimizer, &predict, done).unwrap();
     states.assert_all_were_compared();
@@ -169,7 +170,10 @@ fn train_as_recorded(case: &'static str, text: &TextEncoder, unet: &UNet, parame
     }
     // A step at rate 0 changes nothing and tells the loss.
     let still = StageLoop { steps: 1, learning_rate: LearningRate { base: 0.0, ..steps.learning_rate }, ..steps };
-    let tell = |record: StepRecord| close("final_loss", record.loss, recorded("final_loss", &[]), LOSS_TOLERANCE);
+    let tell = |record: StepRecord| {
+        close("final_loss", record.loss, recorded("final_loss", &[]), LOSS_TOLERANCE);
+        Ok(())
+    };
     still.run(optimizer.parameters(), &predict, tell).unwrap();
 }
 

@@ -28,6 +28,9 @@ pub enum Txt2ImgError {
         /// `UNet` or `VAE`.
         network: &'static str,
     },
+    /// Whoever asked for the picture does not want it any more.
+    #[error("the drawing was stopped")]
+    Stopped,
     /// The PNG could not be encoded.
     #[error("the picture could not be encoded as PNG: {0}")]
     Png(#[from] png::EncodingError),

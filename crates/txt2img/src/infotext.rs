@@ -8,7 +8,7 @@ use crate::python_json;
 pub fn infotext(params: &Txt2ImgParams, seed: u64, model: &str) -> String {
     let mut pairs = vec![
         ("Steps", params.steps.to_string()),
-        ("Sampler", params.sampler().name().to_owned()),
+        ("Sampler", params.sampler().as_str().to_owned()),
         ("CFG scale", python_json::float(params.cfg_scale)),
         ("Seed", seed.to_string()),
         ("Size", format!("{}x{}", params.width, params.height)),

@@ -1,12 +1,10 @@
 //! From parameters to pictures.
 
-use std::time::Instant;
-
 use engine::tch::{Device, Kind, Tensor};
 use engine::{Precision, no_grad};
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::{BaseModel, NoiseSchedule, TextConfig, TextEncoder, Tokenizer, UNet, Vae};
-use protocol::{JobEvent, Stage, Txt2ImgParams};
+use protocol::{Occasion, Stage, Txt2ImgParams};
 use serde_json::Value;
 
 use crate::denoiser::GuidedUNet;
@@ -14,7 +12,7 @@ use crate::error::{Result, Txt2ImgError};
 use crate::info::{Resolved, info};
 use crate::infotext::infotext;
 use crate::picture::{Picture, pixels};
-use crate::sampler::{Churn, Sampler, Settings, StepNoise, Walk, sampler};
+use crate::sampler::{Churn, Denoiser, Sampler, Settings, StepNoise, Walk, sampler};
 use crate::seeds::{ImageNoise, resolve};
 
 /// Tokens of a prompt that the model reads: its sequence without the begin and end marks.
@@ -33,29 +31,10 @@ pub struct Pipeline {
     compute: Kind,
 }
 
-/// What a request needs beside its parameters: chance and time, handed in.
-pub struct Occasion<'a> {
-    /// Yields any 64-bit number; asked when a seed is -1.
-    pub draw_seed: &'a mut dyn FnMut() -> u64,
-    /// Local time, `YYYYMMDDhhmmss`.
-    pub job_timestamp: String,
-    /// Told of each step and picture.
-    pub observer: &'a mut dyn FnMut(JobEvent),
-    /// Index of the request in `input.inference`, for the events.
-    pub item: usize,
-}
-
-impl std::fmt::Debug for Occasion<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Occasion").field("item", &self.item).finish_non_exhaustive()
-    }
-}
-
-/// The answer to one request, in the web UI's three parts.
-#[derive(Debug, Clone)]
+/// What is said of a request's pictures: two of the web UI's three parts. The third, the pictures themselves, was handed
+/// out one by one.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
-    /// The images in the order of their seeds.
-    pub pictures: Vec<Picture>,
     /// The request with its defaults filled in.
     pub parameters: Value,
     /// JSON text with what was resolved.
@@ -82,32 +61,46 @@ impl Pipeline {
         })
     }
 
-    /// Draws every image of the request. An image depends on its seed and the parameters alone, not on its batch.
+    /// Draws every image of the request, which stands at `item` of `input.inference`, and hands each to `keep` with its
+    /// index as soon as it is finished: memory does not grow with their number. An image depends on its seed and the
+    /// parameters alone, not on its batch.
     ///
     /// # Errors
-    /// When a network fails or gives no finite number.
-    pub fn draw(&self, params: &Txt2ImgParams, occasion: &mut Occasion<'_>) -> Result<Drawing> {
+    /// When a network fails or gives no finite number; [`Txt2ImgError::Stopped`] at the step after the occasion says so; and
+    /// `keep`'s own.
+    pub fn draw<E: From<Txt2ImgError>>(
+        &self,
+        params: &Txt2ImgParams,
+        item: usize,
+        occasion: &mut Occasion<'_>,
+        mut keep: impl FnMut(usize, Picture) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Drawing, E> {
         let first_seed = resolve(params.seed, occasion.draw_seed);
         let first_subseed = resolve(params.subseed, occasion.draw_seed);
         let images = u64::from(params.images());
         let seeds: Vec<u64> = (first_seed..first_seed + images).collect();
         let subseeds: Vec<u64> = (first_subseed..first_subseed + images).collect();
 
-        let negative = self.encode(params.negative_prompt.as_deref().unwrap_or(""), "negative_prompt", occasion);
-        let positive = self.encode(&params.prompt, "prompt", occasion);
+        let field = |name: &str| format!("input.inference[{item}].{name}");
+        let negative =
+            self.encode(params.negative_prompt.as_deref().unwrap_or(""), &field("negative_prompt"), occasion);
+        let positive = self.encode(&params.prompt, &field("prompt"), occasion);
         let mut unet =
             GuidedUNet::new(&self.unet, &self.schedule, &negative, &positive, params.cfg_scale, self.compute);
-        let mut progress = Progress::new(params);
-        let mut pictures: Vec<Picture> = Vec::with_capacity(seeds.len());
+        let meter = occasion.meter(Stage::Inference, u64::from(params.steps) * u64::from(params.n_iter));
+        let (mut step, mut infotexts) = (0, Vec::with_capacity(seeds.len()));
         for batch in seeds.chunks(params.batch_size as usize) {
-            let latents = self.sample(params, batch, &mut unet, &mut |_| (occasion.observer)(progress.step()))?;
-            for (index, seed) in batch.iter().enumerate() {
-                pictures.push(self.picture(params, &latents.get(index as i64), *seed)?);
-                let image = JobEvent::Image { item: occasion.item, index: pictures.len() - 1, seed: *seed };
-                (occasion.observer)(image);
+            let mut unet = Stoppable { denoiser: &mut unet, stop: occasion.stop };
+            let latents = self.sample(params, batch, &mut unet, &mut |_| {
+                step += 1;
+                occasion.step(&meter, step, None);
+            })?;
+            for (latents, seed) in batch.iter().enumerate().map(|(index, seed)| (latents.get(index as i64), *seed)) {
+                let picture = self.picture(params, &latents, seed)?;
+                infotexts.push(picture.infotext.clone());
+                keep(infotexts.len() - 1, picture)?;
             }
         }
-        let infotexts: Vec<String> = pictures.iter().map(|picture| picture.infotext.clone()).collect();
         let resolved = Resolved {
             seeds: &seeds,
             subseeds: &subseeds,
@@ -115,18 +108,16 @@ impl Pipeline {
             model: &self.name,
             job_timestamp: &occasion.job_timestamp,
         };
-        Ok(Drawing { parameters: echo(params), info: info(params, &resolved), pictures })
+        Ok(Drawing { parameters: echo(params), info: info(params, &resolved) })
     }
 
     /// The text encoder's states, `[1, 77, width]`.
     fn encode(&self, text: &str, field: &str, occasion: &mut Occasion<'_>) -> Tensor {
         let tokens = self.tokenizer.encode(text).len();
         if tokens > TEXT_TOKENS_MAX {
-            let message = format!(
-                "input.inference[{}].{field} has {tokens} tokens; the model reads the first {} and the rest was left out.",
-                occasion.item, TEXT_TOKENS_MAX
-            );
-            (occasion.observer)(JobEvent::Warning { message });
+            occasion.warn(format!(
+                "{field} has {tokens} tokens; the model reads the first {TEXT_TOKENS_MAX} and the rest was left out."
+            ));
         }
         let ids = Tensor::from_slice(&self.tokenizer.encode_padded(text)).unsqueeze(0).to_device(self.device);
         no_grad(|| self.text_encoder.forward(&ids, self.compute))
@@ -137,7 +128,7 @@ impl Pipeline {
         &self,
         params: &Txt2ImgParams,
         seeds: &[u64],
-        unet: &mut GuidedUNet<'_>,
+        unet: &mut dyn Denoiser,
         on_step: &mut dyn FnMut(usize),
     ) -> Result<Tensor> {
         let algorithm: &dyn Sampler = sampler(params.sampler());
@@ -160,6 +151,30 @@ impl Pipeline {
             seed,
             infotext: infotext(params, seed, &self.name),
         })
+    }
+}
+
+/// A network that is asked no more once the drawing is to be left. Every sampler asks at every step.
+struct Stoppable<'a> {
+    denoiser: &'a mut dyn Denoiser,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl Stoppable<'_> {
+    fn go_on(&self) -> Result<()> {
+        if (self.stop)() { Err(Txt2ImgError::Stopped) } else { Ok(()) }
+    }
+}
+
+impl Denoiser for Stoppable<'_> {
+    fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
+        self.go_on()?;
+        self.denoiser.denoise(x, sigma)
+    }
+
+    fn predict_noise(&mut self, x: &Tensor, timestep: f64) -> Result<Tensor> {
+        self.go_on()?;
+        self.denoiser.predict_noise(x, timestep)
     }
 }
 
@@ -190,31 +205,4 @@ fn echo(params: &Txt2ImgParams) -> Value {
         fields.shift_remove("passback");
     }
     echo
-}
-
-/// Counts the steps of all batches of a request.
-struct Progress {
-    step: u64,
-    total: u64,
-    started: Instant,
-}
-
-impl Progress {
-    fn new(params: &Txt2ImgParams) -> Self {
-        let total = u64::from(params.steps) * u64::from(params.n_iter);
-        Self { step: 0, total, started: Instant::now() }
-    }
-
-    fn step(&mut self) -> JobEvent {
-        self.step += 1;
-        let its_per_s = self.step as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
-        JobEvent::Step {
-            stage: Stage::Inference,
-            step: self.step,
-            total: self.total,
-            loss: None,
-            its_per_s,
-            seconds_left: (self.total - self.step) as f64 / its_per_s,
-        }
-    }
 }

@@ -68,9 +68,10 @@ fn what_a_request_asks_for_is_seen_in_the_picture() {
 #[test]
 fn no_negative_prompt_is_an_empty_one() {
     let studio = Studio::new();
-    let [absent, null, empty] = [json!({}), json!({"negative_prompt": null}), json!({"negative_prompt": ""})]
-        .map(|changes| studio.draw(&changes));
-    assert!(absent.pictures == null.pictures && null.pictures == empty.pictures);
+    let requests = [json!({}), json!({"negative_prompt": null}), json!({"negative_prompt": ""})];
+    let [absent, null, empty] = requests.each_ref().map(|changes| studio.pictures(changes));
+    assert!(absent == null && null == empty);
+    let [absent, null, empty] = requests.each_ref().map(|changes| studio.draw(changes));
     assert!(absent.info == null.info && null.info == empty.info);
     let info: Value = serde_json::from_str(&empty.info).unwrap();
     assert_eq!((&info["negative_prompt"], &info["all_negative_prompts"]), (&json!(""), &json!([""])));
@@ -136,22 +137,23 @@ fn each_png_carries_its_own_infotext() {
 }
 
 #[test]
-fn every_step_and_every_picture_is_told_in_its_order() {
-    let events = Studio::new().session(&json!({"batch_size": 2, "n_iter": 2})).events;
-    let told: Vec<(&str, u64, u64)> = events
+fn every_step_is_told_and_every_picture_handed_out_as_soon_as_it_is_finished() {
+    let session = Studio::new().session(&json!({"batch_size": 2, "n_iter": 2}));
+    let told: Vec<(u64, u64)> = session
+        .events
         .iter()
         .map(|event| match event {
             JobEvent::Step { stage: Stage::Inference, step, total, loss: None, its_per_s, seconds_left } => {
                 assert!(its_per_s.is_finite() && *its_per_s > 0.0 && seconds_left.is_finite() && *seconds_left >= 0.0);
-                ("step", *step, *total)
+                (*step, *total)
             }
-            JobEvent::Image { item: 2, index, seed } => ("image", *index as u64, *seed),
             other => panic!("unexpected {other:?}"),
         })
         .collect();
-    let steps = |first: u64| (first..first + 3).map(|step| ("step", step, 6));
-    let images = |first: u64| (first..first + 2).map(|index| ("image", index, 11 + index));
-    assert_eq!(told, steps(1).chain(images(0)).chain(steps(4)).chain(images(2)).collect::<Vec<_>>());
+    assert_eq!(told, (1..=6).map(|step| (step, 6)).collect::<Vec<_>>());
+    let handed_out: Vec<(usize, u64)> =
+        session.pictures.iter().map(|(events, picture)| (*events, picture.seed)).collect();
+    assert_eq!(handed_out, [(3, 11), (3, 12), (6, 13), (6, 14)], "after its own batch's steps, not after all");
 }
 
 #[test]
@@ -175,7 +177,7 @@ fn a_prompt_beyond_the_models_sequence_is_cut_with_a_warning() {
         ]
     );
     let cut = studio.pictures(&json!({"prompt": words(75), "negative_prompt": words(75)}));
-    assert!(long.drawing.unwrap().pictures[0].rgb == cut[0].rgb, "the rest has no influence");
+    assert!(long.pictures[0].1.rgb == cut[0].rgb, "the rest has no influence");
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn a_model_of_nan_is_a_sentence_and_no_black_picture() {
                  --precision fp32"
             )
         );
-        assert!(!session.events.iter().any(|event| matches!(event, JobEvent::Image { .. })));
+        assert!(session.pictures.is_empty());
     }
 }
 
@@ -198,4 +200,12 @@ fn the_broken_models_stand_in_for_a_whole_one() {
     let [whole, same] =
         [Studio::new(), Studio::broken("none")].map(|studio| studio.pictures(&json!({}))[0].rgb.clone());
     assert!(whole == same);
+}
+
+#[test]
+fn a_drawing_is_left_at_the_step_after_it_is_told_to_stop() {
+    let session = Studio::new().session_until(&json!({"n_iter": 2}), 4);
+    assert!(matches!(session.drawing.unwrap_err(), txt2img::Txt2ImgError::Stopped));
+    assert_eq!(session.events.len(), 4, "no step follows");
+    assert_eq!(session.pictures.len(), 1, "what was finished before is kept");
 }

@@ -9,7 +9,7 @@ use txt2img::infotext::infotext;
 use txt2img::python_json;
 
 fn params(fields: &Value) -> Txt2ImgParams {
-    Txt2ImgParams::parse_checked(fields, "item").unwrap()
+    Txt2ImgParams::parse_item(fields.clone(), "item").unwrap()
 }
 
 #[test]

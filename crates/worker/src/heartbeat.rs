@@ -1,45 +1,45 @@
-//! Keeps the lease while a job runs, from a thread and runtime of its own, so that nothing the supervisor does can starve
-//! it. The worker's own sign of life for `/health` goes with it.
+//! Keeps the lease while a job runs, from a thread, a runtime and a connection of its own, so that nothing the supervisor
+//! or a client does can starve it. The worker's own sign of life for `/health` goes with it.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jobs::{JobStore, Lease, LeaseState, WorkerState};
+use jobs::{JobStore, Lease, LeaseLost, LeaseState, Presence};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// Where it is written that a lease is lost, and why. Whoever learns of it first says so.
+pub(crate) type LeaseWatch = watch::Sender<Option<LeaseLost>>;
 
 /// A running heartbeat; it ends when dropped.
 #[derive(Debug)]
-pub struct Heartbeat {
-    lost: CancellationToken,
+pub(crate) struct Heartbeat {
     stop: CancellationToken,
 }
 
 impl Heartbeat {
-    /// Renews `lease` for `lease_ms` at every `interval`.
+    /// Renews `lease` at every `interval`, and says to `lost` when the store refuses.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
+    pub(crate) fn start(
         store: JobStore,
-        worker: String,
+        presence: Presence,
         lease: Lease,
-        lease_ms: i64,
         interval: Duration,
+        lost: LeaseWatch,
     ) -> std::io::Result<Self> {
-        let heartbeat = Self { lost: CancellationToken::new(), stop: CancellationToken::new() };
-        let (lost, stop) = (heartbeat.lost.clone(), heartbeat.stop.clone());
+        let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let stopped = stop.clone();
         thread::Builder::new().name("heartbeat".into()).spawn(move || {
-            // Whatever ends the loop but a stop, the lease can no longer be relied on.
-            let _lost = lost.drop_guard();
-            runtime.block_on(stop.run_until_cancelled(beat(&store, &worker, &lease, lease_ms, interval)));
+            let beats = beat(&store, &presence, &lease, interval);
+            if let Some(why) = runtime.block_on(stopped.run_until_cancelled(beats)) {
+                tracing::info!(job = %lease.job, ?why, "lease lost");
+                lost.send_replace(Some(why));
+            }
         })?;
-        Ok(heartbeat)
-    }
-
-    /// Ends when the lease is lost (or the heartbeat was stopped).
-    pub async fn lost(&self) {
-        self.lost.cancelled().await;
+        Ok(Self { stop })
     }
 }
 
@@ -49,27 +49,28 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Returns when the lease is lost, or could not be renewed until it must have expired.
-async fn beat(store: &JobStore, worker: &str, lease: &Lease, lease_ms: i64, interval: Duration) {
-    let expires_after = Duration::from_millis(u64::try_from(lease_ms).unwrap_or(0));
-    let mut renewed = Instant::now();
+/// Returns when the lease is lost. A store that does not answer takes no lease away: no reaper sees it either.
+async fn beat(store: &JobStore, presence: &Presence, lease: &Lease, interval: Duration) -> LeaseLost {
+    let mut own = None;
     loop {
-        tokio::time::sleep(interval).await;
-        if let Err(error) = store.heartbeat_worker(worker, WorkerState::Running).await {
-            tracing::warn!(%error, "the worker's sign of life failed");
-        }
-        match store.heartbeat(lease, lease_ms).await {
-            Ok(LeaseState::Held) => renewed = Instant::now(),
-            Ok(LeaseState::Lost(why)) => {
-                tracing::info!(job = %lease.job, ?why, "lease lost");
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(job = %lease.job, %error, "heartbeat failed");
-                if renewed.elapsed() >= expires_after {
-                    return;
+        let store = match own.take() {
+            Some(store) => Ok(store),
+            None => store.separate(1).await,
+        };
+        match store {
+            Ok(store) => {
+                match store.heartbeat(lease).await {
+                    Ok(LeaseState::Held) => {}
+                    Ok(LeaseState::Lost(why)) => return why,
+                    Err(error) => tracing::warn!(job = %lease.job, %error, "heartbeat failed"),
                 }
+                if let Err(error) = store.report_worker(presence).await {
+                    tracing::warn!(%error, "the worker's sign of life failed");
+                }
+                own = Some(store);
             }
+            Err(error) => tracing::warn!(job = %lease.job, %error, "the heartbeat found no way to the store"),
         }
+        tokio::time::sleep(interval).await;
     }
 }

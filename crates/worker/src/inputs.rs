@@ -1,15 +1,21 @@
-//! Brings in what a job needs, so that the child finds every file in place: the zip's images and the base model.
+//! Brings in what a job needs, so that the child finds every file in place: the zip's images and the base model. What an
+//! earlier attempt has brought in is there already.
 
 use std::path::{Path, PathBuf};
 
 use protocol::child::TrainAssignment;
-use protocol::{Assignment, JobId, JobRequest, TrainParams};
+use protocol::request::{Sealed, Settings, Sources};
+use protocol::{Assignment, Failure, FailureCode, JobId, Secret};
+use transfer::hub::HubFolder;
 use transfer::{DownloadLimits, HubModel, Network, UnzipLimits, checkpoint_kind, hub, unzip};
 
-use crate::WorkerError;
+use crate::failure::file;
+use crate::work_dir::JobDir;
 
 /// Requests name no revision, as the original endpoint's do not.
 pub const HUB_REVISION: &str = "main";
+/// Endings of a checkpoint's file; its first bytes say which it gets.
+const CHECKPOINT_EXTENSIONS: [&str; 2] = ["safetensors", "ckpt"];
 
 /// Where base models come from.
 #[derive(Debug, Clone)]
@@ -20,131 +26,131 @@ pub struct ModelStore {
     pub hub_endpoint: String,
     /// Keeps what was downloaded from the Hub.
     pub cache_dir: PathBuf,
+    /// Most bytes it keeps: what was not used for the longest goes first. `None` keeps everything.
+    pub cache_bytes_max: Option<u64>,
 }
 
-/// The folders of one attempt, below its own directory; everything in it is deleted afterwards.
-#[derive(Debug, Clone)]
-pub struct AttemptDir {
-    root: PathBuf,
+/// What the child is to do, and what must live as long as it does.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) assignment: Assignment,
+    /// Keeps the base model in the cache.
+    pub(crate) _model: Option<HubFolder>,
 }
 
-impl AttemptDir {
-    /// Makes an empty directory for the attempt.
+/// A base model in place.
+struct Base {
+    /// As the child's command line would write it.
+    reference: String,
+    folder: Option<HubFolder>,
+}
+
+impl Base {
+    fn at(path: &Path) -> Self {
+        Self { reference: path.display().to_string(), folder: None }
+    }
+}
+
+/// What a job is given to work with.
+#[derive(Debug)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) models: &'a ModelStore,
+    pub(crate) dir: &'a JobDir,
+}
+
+impl Inputs<'_> {
+    /// Downloads and unpacks, then says what the child is to do. Dropping it is safe at any moment: what is not complete
+    /// does not have its name.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn create(work_dir: &Path, job: &JobId, lease: i64) -> std::io::Result<Self> {
-        let root = work_dir.join(format!("{job}-{lease}"));
-        match std::fs::remove_dir_all(&root) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let dir = Self { root };
-        std::fs::create_dir_all(dir.out())?;
-        Ok(dir)
-    }
-
-    /// Where the child writes.
-    pub fn out(&self) -> PathBuf {
-        self.root.join("out")
-    }
-
-    fn zip(&self) -> PathBuf {
-        self.root.join("data.zip")
-    }
-
-    fn images(&self) -> PathBuf {
-        self.root.join("images")
-    }
-
-    /// Named by its field: sentences about it name the file.
-    fn checkpoint(&self) -> PathBuf {
-        self.root.join("ckpt_link")
-    }
-
-    /// A sentence for the job's owner, to whom this machine's folders mean nothing.
-    pub fn without_paths(&self, sentence: &str) -> String {
-        sentence.replace(&format!("{}/", self.root.display()), "")
-    }
-}
-
-/// Removes what attempts of a former life of this worker left behind.
-pub fn sweep(work_dir: &Path) {
-    match std::fs::remove_dir_all(work_dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(path = %work_dir.display(), %error, "folders of former attempts could not be removed");
-        }
-        _ => {}
-    }
-}
-
-impl Drop for AttemptDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.root) {
-            tracing::warn!(path = %self.root.display(), %error, "an attempt's folder could not be removed");
-        }
-    }
-}
-
-/// Downloads and unpacks, then says what the child is to do.
-///
-/// # Errors
-/// One sentence that names the URL or file: the job fails with it.
-pub async fn assignment(
-    network: &Network,
-    models: &ModelStore,
-    job: &JobId,
-    request: JobRequest,
-    dir: &AttemptDir,
-) -> Result<Assignment, WorkerError> {
-    let (model, train) = match request.train {
-        None => (models.default_model.clone(), None),
-        Some(params) => {
-            let images_dir = bring_images(network, &params, dir).await?;
-            let model = bring_model(network, models, &params, dir).await?;
-            (model, Some(TrainAssignment { params: without_secrets(params), images_dir }))
-        }
-    };
-    Ok(Assignment { job: job.clone(), model, train, inference: request.inference, out_dir: dir.out() })
-}
-
-/// The child needs neither the URLs (they may be signed) nor the token.
-fn without_secrets(params: TrainParams) -> TrainParams {
-    TrainParams { data_url: None, ckpt_link: None, hf_token: None, ..params }
-}
-
-async fn bring_images(network: &Network, params: &TrainParams, dir: &AttemptDir) -> Result<PathBuf, WorkerError> {
-    let url = params.data_url.as_deref().unwrap_or_default();
-    network.download(url, &dir.zip(), DownloadLimits::ZIP, None, |_, _| {}).await?;
-    let (zip, images) = (dir.zip(), dir.images());
-    let unpacking = move || unzip::unpack(&zip, &images, UnzipLimits::PHOTOS).map(|_| images);
-    let unpacked = tokio::task::spawn_blocking(unpacking).await;
-    let unpacked = unpacked.map_err(|error| WorkerError::Attempt(format!("unpacking the zip ended early: {error}")))?;
-    unpacked.map_err(|error| WorkerError::Job(format!("input.train.data_url: {error}")))
-}
-
-/// The base model as the child's command line would write it.
-async fn bring_model(
-    network: &Network,
-    models: &ModelStore,
-    params: &TrainParams,
-    dir: &AttemptDir,
-) -> Result<String, WorkerError> {
-    if let Some(repository) = &params.hf_model {
-        let model = HubModel {
-            endpoint: &models.hub_endpoint,
-            repo: repository,
-            revision: HUB_REVISION,
-            token: params.hf_token.as_ref(),
+    /// One sentence that names the URL or file.
+    pub(crate) async fn assignment(&self, job: &JobId, settings: Settings, sealed: &Sealed) -> Result<Ready, Failure> {
+        let (base, train) = match settings.train {
+            None => (self.default_model(), None),
+            Some(settings) => {
+                let images_dir = self.images(&sealed.sources).await?;
+                let base = self.model(&sealed.sources, sealed.secrets.hf_token.as_ref()).await?;
+                (base, Some(TrainAssignment { settings, images_dir }))
+            }
         };
-        let folder = hub::fetch(network, model, &models.cache_dir, DownloadLimits::MODEL, |_| {}).await?;
-        return Ok(folder.display().to_string());
+        let assignment = Assignment {
+            job: job.clone(),
+            model: base.reference,
+            train,
+            inference: settings.inference,
+            out_dir: self.dir.out(),
+            scratch_dir: self.dir.scratch(),
+        };
+        Ok(Ready { assignment, _model: base.folder })
     }
-    let Some(link) = &params.ckpt_link else { return Ok(models.default_model.clone()) };
-    let downloaded = dir.checkpoint();
-    network.download(link, &downloaded, DownloadLimits::MODEL, None, |_, _| {}).await?;
-    // By its first bytes: names in URLs say nothing.
-    let file = downloaded.with_extension(checkpoint_kind(&downloaded, link)?.extension());
-    std::fs::rename(&downloaded, &file).map_err(|error| WorkerError::io("name the checkpoint", &error))?;
-    Ok(file.display().to_string())
+
+    fn default_model(&self) -> Base {
+        Base { reference: self.models.default_model.clone(), folder: None }
+    }
+
+    async fn images(&self, sources: &Sources) -> Result<PathBuf, Failure> {
+        let images = self.dir.inputs().join("images");
+        // Unpacking gives the folder its name last.
+        if images.is_dir() {
+            return Ok(images);
+        }
+        let zip = self.dir.inputs().join("data.zip");
+        let url = sources.data_url.as_ref().map_or("", |url| url.reveal());
+        self.download(url, &zip, DownloadLimits::ZIP).await?;
+        let (from, to) = (zip.clone(), images.clone());
+        let unpacked = tokio::task::spawn_blocking(move || unzip::unpack(&from, &to, UnzipLimits::PHOTOS)).await;
+        let unpacked = unpacked
+            .map_err(|error| Failure::new(FailureCode::Internal, format!("unpacking the zip ended early: {error}")))?;
+        unpacked.map_err(|error| {
+            let failure = Failure::from(&error);
+            Failure { sentence: format!("input.train.data_url: {}", failure.sentence), ..failure }
+        })?;
+        // Its bytes are in the images now.
+        drop(tokio::fs::remove_file(&zip).await);
+        Ok(images)
+    }
+
+    async fn model(&self, sources: &Sources, token: Option<&Secret>) -> Result<Base, Failure> {
+        if let Some(repository) = &sources.hf_model {
+            return self.hub_model(repository, token).await;
+        }
+        let Some(link) = &sources.ckpt_link else { return Ok(self.default_model()) };
+        // Named by its field: sentences about it name the file.
+        let downloaded = self.dir.inputs().join("ckpt_link");
+        let there = CHECKPOINT_EXTENSIONS.map(|extension| downloaded.with_extension(extension));
+        if let Some(file) = there.iter().find(|file| file.is_file()) {
+            return Ok(Base::at(file));
+        }
+        self.download(link.reveal(), &downloaded, DownloadLimits::MODEL).await?;
+        // By its first bytes: names in URLs say nothing.
+        let kind = checkpoint_kind(&downloaded, &link.to_string()).map_err(|error| Failure::from(&error))?;
+        let named = downloaded.with_extension(kind.extension());
+        std::fs::rename(&downloaded, &named).map_err(|error| file("name the checkpoint", &error))?;
+        Ok(Base::at(&named))
+    }
+
+    async fn hub_model(&self, repository: &str, token: Option<&Secret>) -> Result<Base, Failure> {
+        let model = HubModel { endpoint: &self.models.hub_endpoint, repo: repository, revision: HUB_REVISION, token };
+        let fetched = hub::fetch(self.network, model, &self.models.cache_dir, DownloadLimits::MODEL, |_| {}).await;
+        let folder = fetched.map_err(|error| Failure::from(&error))?;
+        self.evict(folder.path()).await;
+        Ok(Base { reference: folder.path().display().to_string(), folder: Some(folder) })
+    }
+
+    /// Keeps the cache within its budget, but for the model that is about to be used.
+    async fn evict(&self, keep: &Path) {
+        let Some(budget) = self.models.cache_bytes_max else { return };
+        let (cache_dir, keep) = (self.models.cache_dir.clone(), keep.to_owned());
+        match tokio::task::spawn_blocking(move || hub::evict(&cache_dir, budget, &keep)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the models could not be kept within their budget"),
+            Err(error) => tracing::warn!(%error, "the models could not be kept within their budget"),
+        }
+    }
+
+    async fn download(&self, url: &str, to: &Path, limits: DownloadLimits) -> Result<(), Failure> {
+        let downloaded = self.network.download(url, to, limits, None, |_, _| {}).await;
+        downloaded.map(|_| ()).map_err(|error| Failure::from(&error))
+    }
 }

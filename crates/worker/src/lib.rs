@@ -1,25 +1,33 @@
-//! One claimed job from start to finish: a supervisor and the child process that holds the device.
+//! One claimed job from start to finish, seen from outside: the supervisor has the network, the store and the secrets, and
+//! never touches a tensor. What may crash, crashes in its child (`execution`).
 //!
 //! # Layout
-//! - [`supervisor`]: claims, runs and finishes jobs, one at a time
-//! - [`inputs`]: brings in the zip and the base model
-//! - [`heartbeat`]: keeps the lease from a thread of its own
-//! - [`child_process`]: starts the child, speaks its protocol, notices its death
-//! - [`outputs`]: puts the child's files into the artifact store
-//! - [`child`]: the other side: reads an assignment, answers in JSON lines
-//! - [`execution`]: train, export, draw; the code path that the command line shares
-//! - [`throttle`]: how often progress is written down
+//! - [`supervisor`]: keeps a child, claims jobs, one at a time; start reading here
+//! - `attempt`: one attempt, from the claim to what became of it; `relay`: what the child says meanwhile
+//! - `ending`: how that is written down, however long the store is silent
+//! - [`inputs`]: brings in the zip and the base model; `uploads`: puts the child's files into the artifact store
+//! - [`work_dir`]: a job's folder, which outlives its attempts
+//! - [`child_process`], [`child_environment`]: starts the child, speaks its protocol, notices its death
+//! - `heartbeat`, `reporter`: the lease and the progress; neither can hold up the work
+//! - `interruption`, `pauses`, [`throttle`]: when to leave, how long to wait, how often to report
+//! - [`failure`]: what can go wrong here, and whose fault it is
 
-pub mod child;
+mod attempt;
+pub mod child_environment;
 pub mod child_process;
-pub mod error;
-pub mod execution;
-pub mod heartbeat;
+mod ending;
+pub mod failure;
+mod heartbeat;
 pub mod inputs;
-pub mod outputs;
+mod interruption;
+mod pauses;
+mod relay;
+mod reporter;
 pub mod supervisor;
 pub mod throttle;
+mod uploads;
+pub mod work_dir;
 
 pub use child_process::ChildCommand;
-pub use error::WorkerError;
-pub use supervisor::{Supervisor, SupervisorConfig};
+pub use pauses::Pauses;
+pub use supervisor::{Supervisor, SupervisorConfig, Timing};

@@ -1,49 +1,73 @@
-//! Claims, runs and finishes jobs, one at a time.
+//! Keeps a child, claims jobs, one at a time, and sees each to its end.
 //!
 //! The supervisor owns the lease and the child. Every write to the store carries the lease, so a supervisor that was given
-//! up for lost can do no harm. It never touches a tensor: what may crash, crashes in the child.
+//! up for lost can do no harm. A job is claimed only when a child is ready for it: a machine that cannot compute leaves the
+//! queue alone.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jobs::{Claim, JobStore, Lease, LeaseLost, LeaseState, WorkerState};
-use protocol::child::ChildOutput;
-use protocol::{Assignment, ChildMessage, JobEvent, JobOutput, JobRequest, Stage};
+use jobs::{Claim, JobStore, LeaseLost, Presence, StoreError, WorkerIdentity, WorkerState};
+use protocol::{ENDPOINT, Failure, JobId, JobStatus};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transfer::{ArtifactStore, Network};
 
+use crate::attempt::{Attempt, Attempted, Cut};
 use crate::child_process::{ChildCommand, ChildProcess};
+use crate::ending::{Ending, loss};
+use crate::failure;
 use crate::heartbeat::Heartbeat;
-use crate::inputs::{self, AttemptDir, ModelStore};
-use crate::throttle::Throttle;
-use crate::{WorkerError, outputs};
+use crate::inputs::ModelStore;
+use crate::interruption::{Interruption, Interruptions};
+use crate::pauses::Pauses;
+use crate::uploads::Uploads;
+use crate::work_dir::WorkDir;
+
+/// The store hears of an idle worker this often, as it asks for.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// What a supervisor must know.
 #[derive(Debug, Clone)]
 pub struct SupervisorConfig {
-    /// This worker's name in the store; the same after a restart, so that it can give up its former life's leases.
-    pub worker: String,
+    /// This life of this worker. Its name is the same after a restart, so that it can give up its former lives' leases.
+    pub worker: WorkerIdentity,
     /// How to start the child.
     pub child: ChildCommand,
-    /// Attempts have their folders here.
+    /// Jobs have their folders here.
     pub work_dir: PathBuf,
     /// Base models.
     pub models: ModelStore,
-    /// How long a claim lasts without a heartbeat.
-    pub lease_ms: i64,
-    /// Time between heartbeats; well below a third of the lease.
-    pub heartbeat: Duration,
-    /// Time between looks at the queue; wake-ups within the process are faster.
-    pub poll: Duration,
+    /// How long everything may take.
+    pub timing: Timing,
 }
 
-impl SupervisorConfig {
-    /// A minute's lease outlives several missed beats, and a dead worker is noticed soon.
-    pub const LEASE_MS: i64 = 60_000;
-    /// Also how soon a cancelled job that reports no progress is noticed.
-    pub const HEARTBEAT: Duration = Duration::from_secs(5);
-    /// The queue is looked at this often even if no wake-up came.
-    pub const POLL: Duration = Duration::from_secs(1);
+/// How long everything may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Between heartbeats; several must fit into the reaper's lease time. Also how soon a cancelled job that reports no
+    /// progress is noticed.
+    pub heartbeat: Duration,
+    /// Between looks at the queue; wake-ups within the process are faster.
+    pub poll: Duration,
+    /// A child's start, which loads libtorch and, with CUDA, two gigabytes of kernels from a disk that may be slow.
+    pub child_start: Duration,
+    /// What a child, an upload or an ending gets when it is time to leave.
+    pub grace: Duration,
+    /// Between tries of what failed for the machine's fault.
+    pub pauses: Pauses,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(5),
+            poll: Duration::from_secs(1),
+            child_start: Duration::from_secs(180),
+            grace: Duration::from_secs(10),
+            pauses: Pauses::USUAL,
+        }
+    }
 }
 
 /// See the module.
@@ -53,171 +77,231 @@ pub struct Supervisor {
     network: Network,
     artifacts: ArtifactStore,
     config: SupervisorConfig,
-    /// Kept between jobs, so that the device stays open.
+    /// Kept between jobs, so that the device stays open and the model loaded.
     child: Option<ChildProcess>,
+    /// What the store was last told of this worker, and when.
+    told: Option<(WorkerState, Instant)>,
+    /// How often in a row this machine could not do its part.
+    failures: u32,
 }
 
 impl Supervisor {
     /// A supervisor that has not begun.
     pub fn new(store: JobStore, network: Network, artifacts: ArtifactStore, config: SupervisorConfig) -> Self {
-        Self { store, network, artifacts, config, child: None }
+        Self { store, network, artifacts, config, child: None, told: None, failures: 0 }
     }
 
     /// Works until `shutdown`; a job in hand then goes back to the queue.
     ///
     /// # Errors
     /// When the store cannot be reached at the start. Later faults of the store are logged and outlived.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), WorkerError> {
-        self.store.register_worker(&self.config.worker).await?;
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        self.store.report_worker(&self.presence(WorkerState::Initializing)).await?;
         self.store.release_worker(&self.config.worker).await?;
-        inputs::sweep(&self.config.work_dir);
-        let store = self.store.clone();
+        self.sweep().await;
         while !shutdown.is_cancelled() {
-            // Taken before the look at the queue, so that no change in between is missed.
-            let changed = store.changed();
-            match store.claim(&self.config.worker, self.config.lease_ms).await {
-                Ok(Some(claim)) => self.work_on(claim, &shutdown).await,
-                Ok(None) => self.wait_for_work(changed, &shutdown).await,
-                Err(error) => {
-                    tracing::error!(%error, "the job store did not answer");
-                    self.wait_for_work(std::future::pending(), &shutdown).await;
-                }
+            if let Err(failure) = self.turn(&shutdown).await {
+                self.recover(&failure, &shutdown).await;
             }
         }
-        self.store.remove_worker(&self.config.worker).await?;
+        if let Some(child) = self.child.take() {
+            child.end(self.config.timing.grace).await;
+        }
+        if let Err(error) = self.store.remove_worker(&self.config.worker).await {
+            tracing::warn!(%error, "the worker could not take its leave of the store");
+        }
         Ok(())
     }
 
-    async fn wait_for_work(&self, changed: impl Future<Output = ()>, shutdown: &CancellationToken) {
+    /// One look at the queue, and the job if there is one.
+    ///
+    /// # Errors
+    /// What this machine cannot do now.
+    async fn turn(&mut self, shutdown: &CancellationToken) -> Result<(), Failure> {
+        if !self.has_child(shutdown).await? {
+            return Ok(());
+        }
+        let store = self.store.clone();
+        // Taken before the look at the queue, so that no change in between is missed.
+        let changed = store.changed();
+        match store.claim(&self.config.worker, ENDPOINT).await {
+            Ok(Some(claim)) => return self.work_on(claim, shutdown).await,
+            Ok(None) => self.wait_for_work(changed, shutdown).await,
+            Err(error) => {
+                tracing::error!(%error, "the job store did not answer");
+                self.wait_for_work(std::future::pending(), shutdown).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is a child; false when the worker is to stop.
+    async fn has_child(&mut self, shutdown: &CancellationToken) -> Result<bool, Failure> {
+        if self.child.as_mut().is_some_and(|child| !child.has_died()) {
+            return Ok(true);
+        }
+        if self.child.take().is_some() {
+            tracing::warn!("the child process died while it was idle; starting another");
+        }
+        // A machine that could not work is unhealthy until it can.
+        if self.failures == 0 {
+            self.sign_of_life(WorkerState::Initializing).await;
+        }
+        let started = ChildProcess::start(&self.config.child, self.config.timing.child_start);
+        let Some(child) = shutdown.run_until_cancelled(started).await else { return Ok(false) };
+        self.child = Some(child?);
+        Ok(true)
+    }
+
+    /// Says what is wrong, and waits before anything is tried again.
+    async fn recover(&mut self, failure: &Failure, shutdown: &CancellationToken) {
+        self.failures += 1;
+        let pause = self.config.timing.pauses.after(self.failures);
+        tracing::error!(code = %failure.code, failures = self.failures, ?pause, "this worker cannot work: {failure}");
+        self.sign_of_life(WorkerState::Unhealthy).await;
+        let _ended_early = shutdown.run_until_cancelled(tokio::time::sleep(pause)).await;
+    }
+
+    async fn wait_for_work(&mut self, changed: impl Future<Output = ()>, shutdown: &CancellationToken) {
         self.sign_of_life(WorkerState::Idle).await;
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = changed => {}
-            () = tokio::time::sleep(self.config.poll) => {}
+            () = tokio::time::sleep(self.config.timing.poll) => {}
         }
     }
 
     /// For `/health`; work does not depend on it.
-    async fn sign_of_life(&self, state: WorkerState) {
-        if let Err(error) = self.store.heartbeat_worker(&self.config.worker, state).await {
-            tracing::warn!(%error, "the worker's sign of life failed");
+    async fn sign_of_life(&mut self, state: WorkerState) {
+        if self.told.is_some_and(|(told, when)| told == state && when.elapsed() < SIGN_OF_LIFE) {
+            return;
+        }
+        match self.store.report_worker(&self.presence(state)).await {
+            Ok(()) => self.told = Some((state, Instant::now())),
+            Err(error) => tracing::warn!(%error, "the worker's sign of life failed"),
+        }
+    }
+
+    fn presence(&self, state: WorkerState) -> Presence {
+        Presence {
+            worker: self.config.worker.clone(),
+            endpoint: ENDPOINT.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            state,
+            draining: false,
         }
     }
 
     /// One attempt, whatever its end.
-    async fn work_on(&mut self, claim: Claim, shutdown: &CancellationToken) {
+    ///
+    /// # Errors
+    /// What this machine could not do; the job is back in the queue.
+    async fn work_on(&mut self, claim: Claim, shutdown: &CancellationToken) -> Result<(), Failure> {
         let lease = claim.lease.clone();
-        self.sign_of_life(WorkerState::Running).await;
         tracing::info!(job = %lease.job, attempt = claim.job.attempts, "claimed");
+        self.sign_of_life(WorkerState::Running).await;
+        let (lost, losses) = watch::channel(None);
+        let mut interruptions = Interruptions::new(losses, shutdown.clone(), claim.execution_timeout_ms);
         let heartbeat = Heartbeat::start(
             self.store.clone(),
-            self.config.worker.clone(),
+            self.presence(WorkerState::Running),
             lease.clone(),
-            self.config.lease_ms,
-            self.config.heartbeat,
+            self.config.timing.heartbeat,
+            lost.clone(),
         );
-        let ended = match heartbeat {
-            Err(error) => Err(WorkerError::io("start its heartbeat", &error)),
-            Ok(heartbeat) => tokio::select! {
-                ended = self.attempt(claim) => ended,
-                () = heartbeat.lost() => Err(WorkerError::LeaseLost),
-                () = shutdown.cancelled() => Err(WorkerError::Stopped),
+        let begun = heartbeat.map_err(|error| Cut::Unable(failure::file("start its heartbeat", &error))).and_then(
+            |heartbeat| {
+                let attempt = Attempt::begin(&self.config, &self.network, &self.store, &self.artifacts, &lease, lost)?;
+                Ok((heartbeat, attempt))
             },
+        );
+        // The heartbeat lives until the end is written.
+        let (_heartbeat, attempted) = match begun {
+            Ok((heartbeat, attempt)) => {
+                (Some(heartbeat), attempt.run(claim, &mut self.child, &mut interruptions).await)
+            }
+            Err(cut) => (None, Attempted { ended: Err(cut), uploads: None }),
         };
-        // A child that answered is in order, whatever it answered; any other may still be at work.
-        if !matches!(ended, Ok(_) | Err(WorkerError::Job(_)))
-            && let Some(child) = self.child.take()
-        {
-            child.kill().await;
-        }
-        if let Err(error) = self.settle(&lease, ended).await {
-            tracing::error!(job = %lease.job, %error, "the end of the attempt could not be stored; its lease will expire");
+        let unable = self.settle(&lease.job, attempted, &lease, interruptions.without_deadline()).await;
+        self.sweep().await;
+        match unable {
+            Some(failure) => Err(failure),
+            None => {
+                self.failures = 0;
+                Ok(())
+            }
         }
     }
 
-    /// Writes down how the attempt ended.
-    async fn settle(&self, lease: &Lease, ended: Result<JobOutput, WorkerError>) -> Result<(), WorkerError> {
-        let state = match ended {
-            Ok(output) => {
-                tracing::info!(job = %lease.job, "done");
-                self.store.complete(lease, &output).await?
-            }
-            Err(WorkerError::Job(error)) => {
-                tracing::info!(job = %lease.job, error, "failed");
-                self.store.fail(lease, &error).await?
-            }
-            Err(WorkerError::Stopped) => self.store.hand_back(lease).await?,
-            // Another write was refused before this one; there is nothing left to say.
-            Err(WorkerError::LeaseLost) => return Ok(()),
-            Err(error) => {
-                tracing::warn!(job = %lease.job, %error, "attempt lost");
-                self.store.release(lease, &error.to_string()).await?
-            }
+    /// Writes down how the attempt ended, and removes the files that nobody will ask for. Gives what this machine could not
+    /// do, if that was the reason.
+    async fn settle(
+        &self,
+        job: &JobId,
+        attempted: Attempted,
+        lease: &jobs::Lease,
+        mut interruptions: Interruptions,
+    ) -> Option<Failure> {
+        let Attempted { ended, mut uploads } = attempted;
+        let unable = match &ended {
+            Err(Cut::Unable(failure)) => Some(failure.clone()),
+            _ => None,
         };
-        if let LeaseState::Lost(why) = state {
-            if why == LeaseLost::Cancelled {
-                // Nobody will ask for them. After any other loss they may be another attempt's.
-                self.artifacts.delete_job(&lease.job).await?;
+        let ending = match ended {
+            Ok(output) => serde_json::to_value(output).ok().map(Ending::Completed),
+            Err(Cut::Interrupted(Interruption::LeaseLost(why))) => {
+                self.forget_files(job, Some(why), uploads).await;
+                return None;
             }
-            tracing::info!(job = %lease.job, ?why, "the attempt's end came too late and changed nothing");
+            Err(cut) => Ending::of(cut, partial(&mut uploads).await),
+        };
+        let Some(ending) = ending else { return unable };
+        let timing = self.config.timing;
+        let written = ending.write(&self.store, lease, timing.pauses, &mut interruptions, timing.grace).await;
+        tracing::info!(job = %job, ended = ending.word(), stored = ?written, "the attempt is over");
+        match loss(&written) {
+            Some(why) => self.forget_files(job, Some(why), uploads).await,
+            None if written.is_ok() && matches!(ending, Ending::Failed(_, None)) => {
+                self.forget_files(job, None, uploads).await;
+            }
+            None => {}
         }
-        Ok(())
+        unable
     }
 
-    async fn attempt(&mut self, claim: Claim) -> Result<JobOutput, WorkerError> {
-        let lease = claim.lease;
-        let request = JobRequest::parse(&serde_json::json!({ "input": claim.job.input }))
-            .map_err(|error| WorkerError::Job(error.to_string()))?;
-        let dir = AttemptDir::create(&self.config.work_dir, &lease.job, lease.number)
-            .map_err(|error| WorkerError::io("make the job's folder", &error))?;
-        let requests = request.inference.clone();
-        self.record(&lease, JobEvent::Stage { stage: Stage::Download }).await?;
-        let assignment = inputs::assignment(&self.network, &self.config.models, &lease.job, request, &dir).await?;
-        let output = match self.run_in_child(&lease, assignment).await {
-            Err(WorkerError::Job(error)) => return Err(WorkerError::Job(self.for_the_owner(&dir, &error))),
-            ended => ended?,
-        };
-        self.record(&lease, JobEvent::Stage { stage: Stage::Upload }).await?;
-        outputs::store(&self.artifacts, &lease.job, &dir.out(), output, &requests).await
+    /// Deletes the stored files of a job that has ended without them. After any other loss they may be another attempt's.
+    async fn forget_files(&self, job: &JobId, lost: Option<LeaseLost>, uploads: Option<Uploads>) {
+        match lost {
+            None | Some(LeaseLost::Cancelled | LeaseLost::Deleted) => {}
+            Some(LeaseLost::Expired | LeaseLost::Ended(_)) => return,
+        }
+        if let Some(mut uploads) = uploads {
+            uploads.settle().await;
+        }
+        if let Err(error) = self.artifacts.delete_job(job).await {
+            tracing::warn!(job = %job, %error, "the files of an ended job could not be removed");
+        }
     }
 
-    /// The child names files by their path here; the owner knows them by name.
-    fn for_the_owner(&self, dir: &AttemptDir, sentence: &str) -> String {
-        dir.without_paths(sentence).replace(&format!("{}/", self.config.models.cache_dir.display()), "")
-    }
-
-    /// Hands the assignment to the child and relays its events until it answers.
-    async fn run_in_child(&mut self, lease: &Lease, assignment: Assignment) -> Result<ChildOutput, WorkerError> {
-        let mut child = match self.child.take() {
-            Some(child) => child,
-            None => ChildProcess::start(&self.config.child).await?,
-        };
-        child.assign(assignment).await?;
-        let mut throttle = Throttle::default();
-        loop {
-            match child.next().await? {
-                ChildMessage::Event(event) => {
-                    if throttle.admits(&event, Instant::now()) {
-                        self.record(lease, event).await?;
-                    }
-                }
-                ChildMessage::Done(output) => {
-                    self.child = Some(child);
-                    return Ok(output);
-                }
-                ChildMessage::Failed { error } => {
-                    self.child = Some(child);
-                    return Err(WorkerError::Job(error));
-                }
-                ChildMessage::Ready { .. } => {}
+    /// Removes the folders of jobs that have ended. One that waits, or is with another worker, may come back.
+    async fn sweep(&self) {
+        let work_dir = WorkDir::new(&self.config.work_dir);
+        for entry in work_dir.entries() {
+            let status = match entry.parse::<JobId>() {
+                Ok(job) => self.store.status(&job).await,
+                Err(_) => Ok(None),
+            };
+            match status {
+                Ok(Some(JobStatus::InQueue | JobStatus::InProgress)) => {}
+                Ok(_) => work_dir.remove(&entry),
+                Err(error) => tracing::warn!(entry, %error, "whether a job's folder is still needed is not known"),
             }
         }
     }
+}
 
-    async fn record(&self, lease: &Lease, event: JobEvent) -> Result<(), WorkerError> {
-        match self.store.record_event(lease, &event).await? {
-            LeaseState::Held => Ok(()),
-            LeaseState::Lost(_) => Err(WorkerError::LeaseLost),
-        }
-    }
+/// What there is of the output of a job that fails.
+async fn partial(uploads: &mut Option<Uploads>) -> Option<serde_json::Value> {
+    let output = uploads.as_mut()?.partial().await?;
+    serde_json::to_value(output).ok()
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{JobEvent, Stage};
+use protocol::{ArtifactKey, ArtifactRef, FileContent, JobEvent, Stage};
 use worker::throttle::Throttle;
 
 fn step(step: u64) -> JobEvent {
@@ -21,12 +21,14 @@ fn of_many_steps_one_a_second_is_admitted() {
 }
 
 #[test]
-fn the_last_step_stages_and_pictures_always_are() {
+fn the_last_step_stages_and_files_always_are() {
     let mut throttle = Throttle::default();
     let now = Instant::now();
     assert!(throttle.admits(&step(1), now));
     assert!(!throttle.admits(&step(2), now));
     assert!(throttle.admits(&step(100), now));
     assert!(throttle.admits(&JobEvent::Stage { stage: Stage::Export }, now));
-    assert!(throttle.admits(&JobEvent::Image { item: 0, index: 0, seed: 1 }, now));
+    let artifact = ArtifactKey::parse("job-1/1/0-0.png").unwrap();
+    let content = FileContent::Image { item: 0, index: 0, seed: 1 };
+    assert!(throttle.admits(&JobEvent::File { file: ArtifactRef { artifact }, content }, now));
 }

@@ -1,14 +1,16 @@
 //! A tiny base model with random weights, a tiny data set, and the shortest job that trains on them.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use engine::Precision;
 use engine::tch::{Device, Tensor};
 use image::{Rgb, RgbImage};
 use model::base::BaseModel;
-use protocol::{JobEvent, TrainParams};
+use protocol::{JobEvent, Occasion, TrainSettings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use training::{Trained, TrainingError, TrainingJob, train};
@@ -80,20 +82,36 @@ impl Workshop {
         }
     }
 
-    /// Trains with the shortest parameters, changed by `changes`; all events are kept.
+    /// Trains with the shortest settings, changed by `changes`; all events are kept.
     pub(crate) fn run(&self, changes: &Value) -> (Result<Trained, TrainingError>, Vec<JobEvent>) {
-        let params = params(changes);
+        self.run_until(changes, |_| false)
+    }
+
+    /// [`Workshop::run`], left once `enough` says so of the events so far.
+    pub(crate) fn run_until(
+        &self,
+        changes: &Value,
+        enough: impl Fn(&[JobEvent]) -> bool,
+    ) -> (Result<Trained, TrainingError>, Vec<JobEvent>) {
+        let settings = settings(changes);
         let job = TrainingJob {
             base: &self.base,
-            params: &params,
+            settings: &settings,
             images_dir: self.images.path(),
             scratch_dir: self.scratch.path(),
             device: Device::Cpu,
             precision: self.precision,
         };
-        let mut events = Vec::new();
-        let trained = train(&job, &mut |event| events.push(event));
-        (trained, events)
+        let events = RefCell::new(Vec::new());
+        let mut occasion = Occasion {
+            observer: &mut |event| events.borrow_mut().push(event),
+            draw_seed: &mut || 0,
+            clock: &|| Duration::ZERO,
+            job_timestamp: String::new(),
+            stop: &|| enough(&events.borrow()),
+        };
+        let trained = train(&job, &mut occasion);
+        (trained, events.into_inner())
     }
 
     pub(crate) fn trained(&self, changes: &Value) -> Trained {
@@ -102,15 +120,15 @@ impl Workshop {
 }
 
 /// Three steps of each stage at 64 pixels, changed by `changes`.
-pub(crate) fn params(changes: &Value) -> TrainParams {
-    let mut params = json!({
+pub(crate) fn settings(changes: &Value) -> TrainSettings {
+    let mut settings = json!({
         "text_steps": 3, "text_resolution": 64, "text_learning_rate": 1e-4,
         "unet_epochs": 1, "unet_resolution": 64, "unet_learning_rate": 1e-4,
     });
     for (key, value) in changes.as_object().unwrap() {
-        params[key] = value.clone();
+        settings[key] = value.clone();
     }
-    TrainParams::parse(&params, "train").unwrap()
+    TrainSettings::parse_alone(settings, "train").unwrap()
 }
 
 /// The bits of all weights.

@@ -1,17 +1,18 @@
 //! A tiny model that draws, and requests to it.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use engine::Precision;
 use engine::tch::{Device, Kind, Tensor};
 use model::{BaseModel, ModelReference, RandomConfig};
-use protocol::{JobEvent, Txt2ImgParams};
+use protocol::{JobEvent, Occasion, Txt2ImgParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use txt2img::error::Result;
-use txt2img::pipeline::Occasion;
-use txt2img::{Drawing, Picture, Pipeline};
+use txt2img::{Drawing, Picture, Pipeline, Txt2ImgError};
 
 /// When every test's pictures are drawn.
 pub(crate) const TIMESTAMP: &str = "20261123120000";
@@ -26,6 +27,8 @@ pub(crate) struct Studio {
 /// One request's answer and everything that was said meanwhile.
 pub(crate) struct Session {
     pub(crate) drawing: Result<Drawing>,
+    /// The pictures in the order in which they were handed out, each after how many events.
+    pub(crate) pictures: Vec<(usize, Picture)>,
     pub(crate) events: Vec<JobEvent>,
     /// How often chance was asked.
     pub(crate) draws: usize,
@@ -74,15 +77,36 @@ impl Studio {
 
     /// Draws a small picture in three steps, as `changes` say; chance yields 1,000,000 and counts up.
     pub(crate) fn session(&self, changes: &Value) -> Session {
+        self.session_until(changes, usize::MAX)
+    }
+
+    /// [`Studio::session`], told to stop after so many events.
+    pub(crate) fn session_until(&self, changes: &Value, events_max: usize) -> Session {
         let (mut events, mut draws) = (Vec::new(), 0);
         let mut draw_seed = || {
             draws += 1;
             999_999 + draws as u64
         };
-        let mut observer = |event| events.push(event);
-        let mut occasion = occasion(&mut draw_seed, &mut observer);
-        let drawing = self.pipeline.draw(&params(changes), &mut occasion);
-        Session { drawing, events, draws }
+        let (told, mut pictures) = (Cell::new(0), Vec::new());
+        let mut observer = |event| {
+            events.push(event);
+            told.set(events.len());
+        };
+        let began = Instant::now();
+        let mut occasion = Occasion {
+            draw_seed: &mut draw_seed,
+            observer: &mut observer,
+            clock: &|| began.elapsed().max(Duration::from_nanos(1)),
+            job_timestamp: TIMESTAMP.into(),
+            stop: &|| told.get() >= events_max,
+        };
+        // The third request of a job.
+        let drawing = self.pipeline.draw(&params(changes), 2, &mut occasion, |index, picture| {
+            assert_eq!(index, pictures.len());
+            pictures.push((told.get(), picture));
+            Ok::<(), Txt2ImgError>(())
+        });
+        Session { drawing, pictures, events, draws }
     }
 
     pub(crate) fn draw(&self, changes: &Value) -> Drawing {
@@ -90,13 +114,10 @@ impl Studio {
     }
 
     pub(crate) fn pictures(&self, changes: &Value) -> Vec<Picture> {
-        self.draw(changes).pictures
+        let session = self.session(changes);
+        session.drawing.unwrap();
+        session.pictures.into_iter().map(|(_, picture)| picture).collect()
     }
-}
-
-/// The one place where tests make an occasion: the third request of a job.
-fn occasion<'a>(draw_seed: &'a mut dyn FnMut() -> u64, observer: &'a mut dyn FnMut(JobEvent)) -> Occasion<'a> {
-    Occasion { draw_seed, job_timestamp: TIMESTAMP.into(), observer, item: 2 }
 }
 
 /// A small request, changed by `changes`.
@@ -105,7 +126,7 @@ pub(crate) fn params(changes: &Value) -> Txt2ImgParams {
     for (key, value) in changes.as_object().unwrap() {
         fields[key] = value.clone();
     }
-    Txt2ImgParams::parse_checked(&fields, "input.inference[2]").unwrap()
+    Txt2ImgParams::parse_item(fields, "input.inference[2]").unwrap()
 }
 
 fn load(base: &BaseModel) -> Pipeline {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use engine::tch::{Kind, Tensor, no_grad};
+use engine::no_grad;
+use engine::tch::{Kind, Tensor};
 use protocol::SamplerName;
 use txt2img::error::Result;
 use txt2img::sampler::{Churn, Denoiser, Settings, StepNoise, Walk, sampler};

@@ -5,7 +5,7 @@ use std::env;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use worker::child_process::ENVIRONMENT;
+use worker::child_environment::ENVIRONMENT;
 
 /// Returns when the variables are set; until then the process becomes a new one of the same program and arguments.
 pub(crate) fn enter() {

@@ -32,7 +32,7 @@ impl Progress {
                 self.bar.set_message(format!("{loss}{its_per_s:.2} it/s, {seconds_left:.0} s left"));
             }
             JobEvent::Warning { message } => self.bar.suspend(|| tracing::warn!("{message}")),
-            JobEvent::Image { .. } | JobEvent::AttemptLost { .. } => {}
+            JobEvent::File { .. } | JobEvent::AttemptLost { .. } => {}
         }
     }
 

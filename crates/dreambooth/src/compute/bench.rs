@@ -4,27 +4,49 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use clap::Args;
 use engine::memory;
+use execution::Compute;
 use model::BaseModel;
-use protocol::{JobEvent, Stage, TrainParams, Txt2ImgParams};
+use protocol::{JobEvent, Stage, TrainSettings, Txt2ImgParams};
 use serde_json::{Value, json};
 use training::TrainingJob;
-use txt2img::Picture;
-use txt2img::pipeline::{Occasion, Pipeline};
-use worker::execution::Compute;
+use txt2img::{Picture, Pipeline, Txt2ImgError};
 
-use crate::cli::BenchArgs;
+use super::by_hand::by_hand;
+use super::model_argument::{compute, open_model};
+use super::progress::Progress;
+use crate::cli::ComputeArgs;
 use crate::failure::{Failure, cannot};
-use crate::model_argument::{compute, open_model};
-use crate::progress::Progress;
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// The model, in any form that train takes
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Side of the pictures in pixels, a multiple of 64
+    #[arg(long, value_name = "N")]
+    resolution: u32,
+    /// Images in one training step, and in one drawn batch
+    #[arg(long, value_name = "B", default_value_t = 1)]
+    batch: u32,
+    /// Training steps, and sampling steps
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    steps: u32,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    compute: ComputeArgs,
+}
 
 /// Measures the UNet stage and the sampler. The first step of each is left out of the median: it warms caches.
 #[allow(clippy::print_stdout, reason = "the figures are this command's result")]
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let compute = compute(&args.compute)?;
-    let base = open_model(&args.model)?;
-    let train = measure_training(args, &base, compute)?;
-    let sample = measure_sampling(args, &base, compute)?;
+    let model = open_model(&args.model)?;
+    let train = measure_training(args, &model.base, compute)?;
+    let sample = measure_sampling(args, &model.base, compute)?;
     let figures = json!({
         "model": args.model,
         "resolution": args.resolution,
@@ -40,14 +62,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
 }
 
 fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Result<Value, Failure> {
-    let params = json!({
+    let settings = json!({
         "concept_name": "bench",
         "text_steps": 0,
         "unet_epochs": args.steps,
         "unet_batch_size": args.batch,
         "unet_resolution": args.resolution,
     });
-    let params = TrainParams::parse(&params, "bench")?;
+    let settings = TrainSettings::parse_alone(settings, "bench")?;
     let images = tempfile::tempdir()?;
     for index in 0..args.batch {
         write_noise(&images.path().join(format!("{index}.png")), args.resolution, u64::from(index))?;
@@ -55,14 +77,14 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
     memory::reset_peak(compute.device);
     let job = TrainingJob {
         base,
-        params: &params,
+        settings: &settings,
         images_dir: images.path(),
         scratch_dir: images.path(),
         device: compute.device,
         precision: compute.precision,
     };
     let mut watch = StepWatch::new(Stage::Unet);
-    let trained = training::train(&job, &mut |event| watch.see(&event))?;
+    let trained = by_hand(&mut |event| watch.see(&event), |occasion| training::train(&job, occasion))?;
     let parameters = trained.unet.as_ref().map(|unet| model::count_parameters(unet.parameters()));
     Ok(json!({ "unet_parameters": parameters, "speed": watch.figures(), "memory": peak(compute) }))
 }
@@ -76,17 +98,13 @@ fn measure_sampling(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         "width": args.resolution,
         "height": args.resolution,
     });
-    let params = Txt2ImgParams::parse_checked(&params, "bench")?;
+    let params = Txt2ImgParams::parse_item(params, "bench")?;
     memory::reset_peak(compute.device);
     let pipeline = Pipeline::load(base, compute.device, compute.precision)?;
     let mut watch = StepWatch::new(Stage::Inference);
-    let mut occasion = Occasion {
-        draw_seed: &mut || 0,
-        job_timestamp: String::new(),
-        observer: &mut |event| watch.see(&event),
-        item: 0,
-    };
-    pipeline.draw(&params, &mut occasion)?;
+    by_hand(&mut |event| watch.see(&event), |occasion| {
+        pipeline.draw(&params, 0, occasion, |_, _| Ok::<(), Txt2ImgError>(()))
+    })?;
     Ok(json!({ "speed": watch.figures(), "memory": peak(compute) }))
 }
 

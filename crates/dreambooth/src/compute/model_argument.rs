@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use engine::{DeviceChoice, Precision};
+use execution::Compute;
 use model::{BaseModel, ModelReference};
+use transfer::hub::HubFolder;
 use transfer::{DownloadLimits, HubModel, Network, NetworkPolicy, hub};
-use worker::execution::Compute;
 use worker::inputs::HUB_REVISION;
 
 use crate::cli::ComputeArgs;
@@ -27,14 +28,27 @@ pub(crate) fn compute(args: &ComputeArgs) -> Result<Compute, Failure> {
     Ok(Compute::open(device, precision)?)
 }
 
+/// A MODEL on this machine, as a command line names it.
+pub(crate) struct LocalModel {
+    pub(crate) reference: String,
+    /// Keeps a downloaded model where it is.
+    _folder: Option<HubFolder>,
+}
+
+/// A MODEL that is open.
+pub(crate) struct OpenModel {
+    pub(crate) base: BaseModel,
+    _local: LocalModel,
+}
+
 /// Opens MODEL; a Hub id is downloaded first, or found where it was downloaded before.
-pub(crate) fn open_model(text: &str) -> Result<BaseModel, Failure> {
+pub(crate) fn open_model(text: &str) -> Result<OpenModel, Failure> {
     let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| hub::HUB_ENDPOINT.into());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Whoever types the endpoint at the command line may reach it, wherever it is.
     let network = Network::new(NetworkPolicy { allow_private_networks: true })?;
     let local = runtime.block_on(fetch_if_hub(text, &endpoint, &model_cache(), &network))?;
-    Ok(BaseModel::open(&local.parse()?)?)
+    Ok(OpenModel { base: BaseModel::open(&local.reference.parse()?)?, _local: local })
 }
 
 /// MODEL with a Hub id replaced by the folder it was downloaded to.
@@ -43,12 +57,14 @@ pub(crate) async fn fetch_if_hub(
     endpoint: &str,
     cache_dir: &Path,
     network: &Network,
-) -> Result<String, Failure> {
-    let ModelReference::Hub(repository) = text.parse()? else { return Ok(text.into()) };
+) -> Result<LocalModel, Failure> {
+    let ModelReference::Hub(repository) = text.parse()? else {
+        return Ok(LocalModel { reference: text.into(), _folder: None });
+    };
     let token = std::env::var("HF_TOKEN").ok().map(protocol::Secret::new);
     let model = HubModel { endpoint, repo: &repository, revision: HUB_REVISION, token: token.as_ref() };
     let folder = hub::fetch(network, model, cache_dir, DownloadLimits::MODEL, |_| {}).await?;
-    Ok(folder.display().to_string())
+    Ok(LocalModel { reference: folder.path().display().to_string(), _folder: Some(folder) })
 }
 
 fn model_cache() -> PathBuf {

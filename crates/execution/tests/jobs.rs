@@ -1,0 +1,123 @@
+//! Whole jobs through `execute`: what is made, announced, kept warm and not made twice.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+
+use execution::Warm;
+use protocol::{FileContent, JobEvent, Stage};
+use serde_json::json;
+use support::{Job, picture, run, run_until};
+
+#[test]
+fn every_file_is_announced_when_it_is_there_and_named_in_the_output() {
+    let job = Job::new();
+    let mut item = picture(11);
+    item["n_iter"] = 2.into();
+    item["passback"] = json!({"order": 5});
+    let done = run(&job.assignment(Some(job.training()), &[item, picture(3)]), &mut Warm::default());
+    let output = done.output.unwrap();
+    let announced: Vec<(&str, &FileContent)> =
+        done.files.iter().map(|made| (made.file.as_str(), &made.content)).collect();
+    let image = |item, index, seed| FileContent::Image { item, index, seed };
+    assert_eq!(
+        announced,
+        [
+            ("job-1.safetensors", &FileContent::Model),
+            ("job-1.ckpt", &FileContent::Model),
+            ("train.json", &FileContent::Report),
+            ("0-0.png", &image(0, 0, 11)),
+            ("0-1.png", &image(0, 1, 12)),
+            ("1-0.png", &image(1, 0, 3)),
+        ]
+    );
+    let train = output.train.unwrap();
+    assert_eq!((train.checkpoint.as_str(), train.report.as_str()), ("job-1.ckpt", "train.json"));
+    assert_eq!(output.inference[0].images, ["0-0.png", "0-1.png"]);
+    assert_eq!(output.inference[0].passback, Some(json!({"order": 5})));
+    assert_eq!(output.inference[1].images, ["1-0.png"]);
+    let names: Vec<_> = fs::read_dir(job.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 6, "and nothing else lies there: {names:?}");
+    assert_eq!(fs::read_dir(job.path("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_training_that_an_earlier_attempt_finished_is_not_done_again() {
+    let job = Job::new();
+    let assignment = job.assignment(Some(job.training()), &[picture(1)]);
+    let first = run(&assignment, &mut Warm::default());
+    let (model, drawn) = (fs::read(job.out("job-1.safetensors")).unwrap(), fs::read(job.out("0-0.png")).unwrap());
+    fs::remove_file(job.out("0-0.png")).unwrap();
+    let second = run(&assignment, &mut Warm::default());
+    assert_eq!(second.output.unwrap(), first.output.unwrap());
+    assert_eq!(second.files, first.files, "its files are the new attempt's, too");
+    let trained = |event: &JobEvent| matches!(event, JobEvent::Step { stage: Stage::Text | Stage::Unet, .. });
+    assert!(first.events.iter().any(trained) && !second.events.iter().any(trained));
+    assert!(fs::read(job.out("job-1.safetensors")).unwrap() == model);
+    assert!(fs::read(job.out("0-0.png")).unwrap() == drawn, "the same bits as without the interruption");
+}
+
+#[test]
+fn a_training_that_was_interrupted_before_its_report_is_done_again() {
+    let job = Job::new();
+    let assignment = job.assignment(Some(job.training()), &[]);
+    run(&assignment, &mut Warm::default()).output.unwrap();
+    fs::remove_file(job.out("train.json")).unwrap();
+    let again = run(&assignment, &mut Warm::default());
+    assert!(again.events.iter().any(|event| matches!(event, JobEvent::Step { stage: Stage::Unet, .. })));
+}
+
+#[test]
+fn a_second_drawing_finds_the_model_loaded_and_draws_the_same_bits() {
+    let (job, mut warm) = (Job::new(), Warm::default());
+    let assignment = job.assignment(None, &[picture(5)]);
+    run(&assignment, &mut warm).output.unwrap();
+    let first = fs::read(job.out("0-0.png")).unwrap();
+    run(&assignment, &mut warm).output.unwrap();
+    assert_eq!(warm.loads(), 1);
+    assert!(fs::read(job.out("0-0.png")).unwrap() == first);
+
+    run(&assignment, &mut Warm::default()).output.unwrap();
+    assert!(fs::read(job.out("0-0.png")).unwrap() == first, "and so does a model that is loaded anew");
+}
+
+#[test]
+fn another_model_or_a_changed_file_is_loaded_anew() {
+    let (job, mut warm) = (Job::new(), Warm::default());
+    let file = job.path("base.safetensors");
+    model::BaseModel::open(&"mini".parse().unwrap()).unwrap().export(&file).unwrap();
+    let mut assignment = job.assignment(None, &[picture(5)]);
+    run(&assignment, &mut warm).output.unwrap();
+    assignment.model = file.display().to_string();
+    run(&assignment, &mut warm).output.unwrap();
+    assert_eq!(warm.loads(), 2);
+    run(&assignment, &mut warm).output.unwrap();
+    assert_eq!(warm.loads(), 2);
+    let later = fs::metadata(&file).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
+    fs::File::open(&file).unwrap().set_modified(later).unwrap();
+    run(&assignment, &mut warm).output.unwrap();
+    assert_eq!(warm.loads(), 3, "the same name, another file");
+}
+
+#[test]
+fn a_job_is_left_at_the_step_after_it_is_told_to_stop() {
+    let job = Job::new();
+    let assignment = job.assignment(Some(job.training()), &[picture(1)]);
+    for stage in [Stage::Text, Stage::Unet, Stage::Inference] {
+        let step = |event: &JobEvent| matches!(event, JobEvent::Step { stage: s, .. } if *s == stage);
+        let left = run_until(&assignment, &mut Warm::default(), |events| events.iter().any(step));
+        assert!(left.output.unwrap_err().is_stopped());
+        assert_eq!(left.events.iter().filter(|event| step(event)).count(), 1, "no step of {stage} follows");
+        assert!(!left.files.iter().any(|made| made.file.ends_with(".png")));
+    }
+}
+
+#[test]
+fn passing_seeds_draws_them_from_chance() {
+    let job = Job::new();
+    let mut item = picture(0);
+    item["seed"] = (-1).into();
+    let done = run(&job.assignment(None, &[item]), &mut Warm::default());
+    assert_eq!(done.files[0].content, FileContent::Image { item: 0, index: 0, seed: 7 });
+}

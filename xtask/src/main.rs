@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::command::{TaskError, workspace_root};
+use xtask::provision::driver;
+use xtask::provision::source::Wanted;
 use xtask::{demo, goldens, lint, provision, suite};
 
 /// Set-up, demo, tests and goldens of the project.
@@ -20,7 +22,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Fetch libtorch into a shared cache and link it as .libtorch
-    Provision,
+    Provision {
+        /// With the libraries for NVIDIA GPUs: 2.5 GB to download. A checkout keeps them; remove .libtorch to go back
+        #[arg(long)]
+        cuda: bool,
+    },
     /// Train on a few drawn pictures and draw new ones, through the real service
     Demo,
     /// Pass the tests; further arguments go to `cargo test`
@@ -62,9 +68,15 @@ fn run(task: Task) -> Result<ExitCode, TaskError> {
     if lint_only {
         lint::format(&root)?;
     }
-    let folder = provision::provision(&root)?;
+    let wanted = if let Task::Provision { cuda: true } = task { Wanted::Cuda } else { Wanted::AsBefore };
+    let folder = provision::provision(&root, wanted)?;
     match task {
-        Task::Provision => eprintln!("libtorch 2.11.0 is ready: .libtorch -> {}", folder.display()),
+        Task::Provision { cuda } => {
+            eprintln!("libtorch 2.11.0 is ready: .libtorch -> {}", folder.display());
+            if cuda {
+                eprintln!("{}", driver::sentence());
+            }
+        }
         Task::Demo => demo::run(&root)?,
         Task::Test { arguments } => return suite::run(&root, &arguments),
         Task::Lint => lint::clippy(&root)?,

@@ -4,8 +4,10 @@
 //! because libtorch uses every core for a single operation; the others keep their parallel tests. One cargo run for all, so
 //! that features are resolved once and nothing is built twice.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,37 +16,82 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::command::{TaskError, cannot_start, cargo};
 
 /// Crates whose tests compute with tensors.
-const ONE_AT_A_TIME: [&str; 4] = ["engine", "model", "training", "txt2img"];
+const ONE_AT_A_TIME: [&str; 5] = ["engine", "execution", "model", "training", "txt2img"];
 
-/// Sums of the `test result:` lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How a test says that this machine lacks what it needs: a line of its own, written straight to standard output, because
+/// libtest keeps what `println!` prints to itself. libtest counts such a test as passed; here it is skipped.
+const SKIPPED: &str = "skipped: ";
+
+/// Sums of what the test programs said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Tests that passed.
-    pub passed: u64,
-    /// Tests that failed.
-    pub failed: u64,
-    /// Tests that were ignored.
-    pub skipped: u64,
+    ok: u64,
+    failed: u64,
+    ignored: u64,
+    reasons: BTreeMap<String, u64>,
 }
 
 impl Tally {
     /// Adds a line of a test program; any other line adds nothing.
     pub fn add(&mut self, line: &str) {
-        let Some((_, counts)) = line.trim().strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+        let line = line.trim();
+        if let Some(reason) = skip_reason(line) {
+            *self.reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
             return;
         };
         for count in counts.split(';') {
             match count.trim().split_once(' ') {
-                Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
+                Some((number, "passed")) => self.ok += number.parse().unwrap_or(0),
                 Some((number, "failed")) => self.failed += number.parse().unwrap_or(0),
-                Some((number, "ignored")) => self.skipped += number.parse().unwrap_or(0),
+                Some((number, "ignored")) => self.ignored += number.parse().unwrap_or(0),
                 _ => {}
             }
         }
     }
+
+    /// Tests that found what they look for.
+    pub fn passed(&self) -> u64 {
+        self.ok.saturating_sub(self.said_skipped())
+    }
+
+    /// Tests that failed.
+    pub fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// Tests that looked at nothing: those marked as ignored, and those that said `skipped: REASON`.
+    pub fn skipped(&self) -> u64 {
+        self.ignored + self.said_skipped()
+    }
+
+    fn said_skipped(&self) -> u64 {
+        self.reasons.values().sum()
+    }
 }
 
-/// Runs the suite; `arguments` go to `cargo test`. The last line is `N passed, N failed, N skipped`.
+impl fmt::Display for Tally {
+    /// A line for each reason to skip a test, then `N passed, N failed, N skipped`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (reason, count) in &self.reasons {
+            writeln!(f, "{count} skipped: {reason}")?;
+        }
+        write!(f, "{} passed, {} failed, {} skipped", self.passed(), self.failed(), self.skipped())
+    }
+}
+
+/// The reason in `skipped: REASON`; where tests run one at a time, libtest has begun the line with `test NAME ... `.
+fn skip_reason(line: &str) -> Option<&str> {
+    let own = match line.strip_prefix("test ") {
+        Some(rest) => rest.split_once(" ... ")?.1,
+        None => line,
+    };
+    own.strip_prefix(SKIPPED)
+}
+
+/// Runs the suite; `arguments` go to `cargo test`. The last line is `N passed, N failed, N skipped`, after the reasons of those
+/// that were skipped.
 ///
 /// # Errors
 /// When cargo cannot be started. Failed tests are a failing exit code.
@@ -68,8 +115,8 @@ pub fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     if !status.success() {
         eprintln!("cargo test ended with {status}");
     }
-    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
-    Ok(if status.success() && tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{tally}");
+    Ok(if status.success() && tally.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints every line as it comes. Bytes that are no text are shown as well as they can be.

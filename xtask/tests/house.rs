@@ -58,6 +58,19 @@ fn users_of(name: &str) -> Vec<String> {
     packages().into_iter().filter(|(_, needs)| needs.contains(name)).map(|(package, _)| package).collect()
 }
 
+/// What a package uses, itself or through other crates of the workspace.
+fn reach(package: &str) -> BTreeSet<String> {
+    let packages = packages();
+    let mut found = BTreeSet::new();
+    let mut next = vec![package.to_owned()];
+    while let Some(name) = next.pop() {
+        let needs = packages.get(&name).into_iter().flatten();
+        next.extend(needs.filter(|needed| found.insert((*needed).clone())).cloned());
+    }
+    assert!(packages.contains_key(package), "the workspace has no crate {package}");
+    found
+}
+
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -152,19 +165,33 @@ fn libtorch_is_reached_through_the_engine_alone() {
 #[test]
 fn the_api_knows_no_tensor() {
     let packages = packages();
-    for package in ["server", "jobs", "transfer", "protocol"] {
-        for tensor_room in ["engine", "model", "txt2img", "training", "worker"] {
+    for package in ["names", "durable", "protocol", "jobs", "transfer", "server"] {
+        for tensor_room in ["engine", "model", "txt2img", "training", "execution", "worker"] {
             assert!(!packages[package].contains(tensor_room), "{package} uses {tensor_room}");
         }
     }
 }
 
 #[test]
+fn the_supervisor_knows_no_tensor() {
+    let uses = reach("worker");
+    for tensor_room in ["engine", "model", "txt2img", "training", "execution", "tch", "torch-sys"] {
+        assert!(
+            !uses.contains(tensor_room),
+            "worker reaches {tensor_room}; what computes belongs to the child's crate"
+        );
+    }
+}
+
+#[test]
 fn computing_rooms_know_no_network_and_no_store() {
-    let packages = packages();
-    for package in ["engine", "model", "txt2img", "training"] {
-        for outside in ["jobs", "transfer", "server", "tokio", "axum", "object_store"] {
-            assert!(!packages[package].contains(outside), "{package} uses {outside}");
+    for package in ["engine", "model", "txt2img", "training", "execution"] {
+        let uses = reach(package);
+        for outside in ["jobs", "transfer", "server", "worker", "tokio", "axum", "sqlx", "reqwest", "object_store"] {
+            assert!(
+                !uses.contains(outside),
+                "{package} reaches {outside}, but the child knows no network and no store"
+            );
         }
     }
 }

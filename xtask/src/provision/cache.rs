@@ -9,21 +9,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::{ProvisionError, failed};
+use super::plan::{Plan, size};
 use super::release::{Release, Wheel};
 use super::unpack::unpack;
 use super::verify::{looks_whole, sha256_of, verify, write_manifest};
 
-/// Wheels and unpacked files lie side by side for a while: 0.55 + 0.5 GB, and pip's own copy while it moves a file.
-const NEEDED_MB: u64 = 2000;
+/// Where wheels come from; the package index outside of tests.
+pub trait Depot {
+    /// Told once what will be fetched, before the first wheel and before the disk is asked for room.
+    fn announce(&self, plan: &Plan);
 
-/// Brings a wheel into a folder; [`super::pip::download`] outside of tests.
-pub type Fetch<'a> = &'a dyn Fn(&Wheel, &Path) -> Result<(), ProvisionError>;
+    /// Brings a wheel into a folder.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn fetch(&self, wheel: &Wheel, into: &Path) -> Result<(), ProvisionError>;
+}
 
 /// The folder with `release` in it, made first if it is not there. Runs at the same time wait for each other.
 ///
 /// # Errors
 /// One sentence: no network, a wrong sum, a full disk, a forbidden folder.
-pub fn ensure(release: &Release, cache: &Path, fetch: Fetch<'_>) -> Result<PathBuf, ProvisionError> {
+pub fn ensure(release: &Release, cache: &Path, depot: &dyn Depot) -> Result<PathBuf, ProvisionError> {
     let folder = cache.join(release.folder);
     if looks_whole(release, &folder) {
         return Ok(folder);
@@ -37,7 +44,7 @@ pub fn ensure(release: &Release, cache: &Path, fetch: Fetch<'_>) -> Result<PathB
         return Ok(folder);
     }
     let partial = cache.join(format!("{}.partial", release.folder));
-    build(release, &partial, fetch)?;
+    build(release, &partial, depot)?;
     replace(&folder, &partial.join("libtorch"))?;
     fs::remove_dir_all(&partial).map_err(failed("remove", &partial))?;
     Ok(folder)
@@ -67,22 +74,26 @@ fn adopt(release: &Release, folder: &Path) -> Result<bool, ProvisionError> {
 }
 
 /// Fetches, unpacks and verifies in `partial`; the result is `partial/libtorch`.
-fn build(release: &Release, partial: &Path, fetch: Fetch<'_>) -> Result<(), ProvisionError> {
+fn build(release: &Release, partial: &Path, depot: &dyn Depot) -> Result<(), ProvisionError> {
     let wheels = partial.join("wheels");
     fs::create_dir_all(&wheels).map_err(failed("create", &wheels))?;
-    check_disk(partial)?;
     remove_strays(&wheels)?;
-    for wheel in release.wheels {
-        let file = wheels.join(wheel.file_name);
-        if file.exists() && check_wheel(wheel, &file).is_ok() {
-            continue;
-        }
-        fetch(wheel, &wheels)?;
-        check_wheel(wheel, &file)?;
-    }
     let unpacked = partial.join("libtorch");
     if unpacked.exists() {
         fs::remove_dir_all(&unpacked).map_err(failed("remove", &unpacked))?;
+    }
+    let is_there = |wheel: &Wheel| {
+        let file = wheels.join(wheel.file_name);
+        file.exists() && check_wheel(wheel, &file).is_ok()
+    };
+    let plan = Plan::new(release, release.wheels.iter().filter(|wheel| !is_there(wheel)).collect());
+    if !plan.wheels.is_empty() {
+        depot.announce(&plan);
+    }
+    check_disk(partial, plan.disk_bytes())?;
+    for wheel in plan.wheels {
+        depot.fetch(wheel, &wheels)?;
+        check_wheel(wheel, &wheels.join(wheel.file_name))?;
     }
     unpack(release, &wheels, &unpacked)?;
     verify(release, &unpacked)?;
@@ -124,13 +135,14 @@ fn replace(folder: &Path, new: &Path) -> Result<(), ProvisionError> {
 }
 
 /// Asks `df` (POSIX) for the free space; where it cannot be asked, the disk itself will say so soon enough.
-fn check_disk(folder: &Path) -> Result<(), ProvisionError> {
+fn check_disk(folder: &Path, needed_bytes: u64) -> Result<(), ProvisionError> {
     let Ok(answer) = Command::new("df").arg("-Pk").arg(folder).stderr(Stdio::null()).output() else { return Ok(()) };
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let free_kb = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
-    match free_kb.map(|kb| kb / 1000) {
-        Some(free_mb) if free_mb < NEEDED_MB => {
-            Err(ProvisionError::Disk { folder: folder.to_owned(), free_mb, needed_mb: NEEDED_MB })
+    // df counts in units of 1024 bytes.
+    match free_kb.map(|kb| kb.saturating_mul(1024)) {
+        Some(free) if free < needed_bytes => {
+            Err(ProvisionError::Disk { folder: folder.to_owned(), free: size(free), needed: size(needed_bytes) })
         }
         _ => Ok(()),
     }

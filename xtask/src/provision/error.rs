@@ -68,16 +68,16 @@ pub enum ProvisionError {
     },
     /// The disk is too full.
     #[error(
-        "{folder} has {free_mb} MB free, but fetching libtorch needs {needed_mb} MB; make room, or set DREAMBOOTH_CACHE to a \
+        "{folder} has {free} free, but fetching libtorch needs {needed}; make room, or set DREAMBOOTH_CACHE to a \
          folder on a larger disk", folder = folder.display()
     )]
     Disk {
         /// Where the cache lies.
         folder: PathBuf,
-        /// Free megabytes.
-        free_mb: u64,
-        /// Needed megabytes.
-        needed_mb: u64,
+        /// The free space, such as `800 MB`.
+        free: String,
+        /// The space that the run needs.
+        needed: String,
     },
     /// A folder of the user's is not a libtorch 2.11.
     #[error("{name} names {folder}, which {reason}; give a folder with libtorch 2.11.0 (include/ and lib/), or unset {name} to have it fetched", folder = folder.display())]

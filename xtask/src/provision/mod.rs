@@ -3,10 +3,16 @@
 //! The folder lies in a cache that all checkouts share (`$DREAMBOOTH_CACHE`, else `$XDG_CACHE_HOME/dreambooth`, else
 //! `~/.cache/dreambooth`), so it is downloaded once per machine. With `LIBTORCH` or `LIBTORCH_USE_PYTORCH=1` nothing is
 //! downloaded at all. After it, plain cargo commands work too: `.cargo/config.toml` reads the link.
+//!
+//! There are two such folders: libtorch for CPUs, and, for whoever asks for it, the same with CUDA ([`pinned`]). The program is
+//! linked to `libtorch_cpu.so` in either case and opens `libtorch_cuda.so` beside it where there is one.
 
 pub mod cache;
+pub mod driver;
 pub mod error;
+pub mod pinned;
 pub mod pip;
+pub mod plan;
 pub mod release;
 pub mod source;
 mod unpack;
@@ -18,33 +24,51 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressStyle;
 
+use cache::Depot;
 use error::{ProvisionError, failed};
-use source::Source;
+use plan::{Plan, size};
+use release::Wheel;
+use source::{Source, Wanted};
 
 /// Provides libtorch for the checkout at `root`, verbosely only when there is something to do.
 ///
 /// # Errors
 /// One sentence with the remedy.
-pub fn provision(root: &Path) -> Result<PathBuf, ProvisionError> {
+pub fn provision(root: &Path, wanted: Wanted) -> Result<PathBuf, ProvisionError> {
     let link = root.join(".libtorch");
     let folder = match source::choose(&link)? {
         Source::Given { name, folder } => {
-            source::check_given(name, &folder)?;
+            source::check_given(name, &folder, wanted)?;
             fs::canonicalize(&folder).map_err(failed("find", &folder))?
         }
         Source::Cache(cache) => {
             if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
                 return Err(ProvisionError::Platform);
             }
-            cache::ensure(&release::LIBTORCH, &cache, &|wheel, into| {
-                pip::check()?;
-                eprintln!("fetching {} ({} MB) into {}", wheel.requirement, wheel.bytes / 1_000_000, cache.display());
-                pip::download(wheel, into)
-            })?
+            let release = source::release(wanted, &link, &cache);
+            cache::ensure(release, &cache, &PackageIndex { cache: &cache })?
         }
     };
     point(&link, &folder)?;
     Ok(folder)
+}
+
+/// The package index, by way of pip.
+#[derive(Debug)]
+struct PackageIndex<'a> {
+    cache: &'a Path,
+}
+
+impl Depot for PackageIndex<'_> {
+    fn announce(&self, plan: &Plan) {
+        eprintln!("fetching libtorch 2.11.0 into {}: {plan}", self.cache.display());
+    }
+
+    fn fetch(&self, wheel: &Wheel, into: &Path) -> Result<(), ProvisionError> {
+        pip::check()?;
+        eprintln!("fetching {} ({})", wheel.requirement, size(wheel.bytes));
+        pip::download(wheel, into)
+    }
 }
 
 /// Makes `link` point to `folder`, replacing an older link in one step: a build that runs meanwhile sees one or the other.

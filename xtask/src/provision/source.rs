@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::ProvisionError;
+use super::pinned::{LIBTORCH, LIBTORCH_CUDA};
+use super::release::Release;
 
 /// Where libtorch comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +60,35 @@ fn python_torch() -> Result<PathBuf, ProvisionError> {
     Err(ProvisionError::NoPythonTorch(said.lines().last().unwrap_or("it gave no reason").to_owned()))
 }
 
-/// Checks that a folder of the user's is a libtorch 2.11.
+/// Which libraries a checkout shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those it has been given before; at first, those for CPUs.
+    AsBefore,
+    /// Those for NVIDIA GPUs, too.
+    Cuda,
+}
+
+/// Which libtorch of the cache that means. A checkout whose `link` leads to the one with CUDA keeps it; without the link it
+/// is given the smaller one.
+pub fn release(wanted: Wanted, link: &Path, cache: &Path) -> &'static Release {
+    let cuda = cache.join(LIBTORCH_CUDA.folder);
+    let has_cuda = fs::read_link(link).is_ok_and(|target| target == cuda) && cuda.exists();
+    if wanted == Wanted::Cuda || has_cuda { &LIBTORCH_CUDA } else { &LIBTORCH }
+}
+
+/// Checks that a folder of the user's is a libtorch 2.11 with what is wanted of it.
 ///
 /// # Errors
 /// Says what is missing or which version it is.
-pub fn check_given(name: &'static str, folder: &Path) -> Result<(), ProvisionError> {
+pub fn check_given(name: &'static str, folder: &Path, wanted: Wanted) -> Result<(), ProvisionError> {
     let wrong = |reason: String| ProvisionError::NotLibtorch { name, folder: folder.to_owned(), reason };
-    if !folder.join("lib/libtorch_cpu.so").exists() {
-        return Err(wrong("has no lib/libtorch_cpu.so".into()));
+    let libraries: &[&str] = match wanted {
+        Wanted::AsBefore => &["lib/libtorch_cpu.so"],
+        Wanted::Cuda => &["lib/libtorch_cpu.so", "lib/libtorch_cuda.so"],
+    };
+    if let Some(missing) = libraries.iter().find(|library| !folder.join(library).exists()) {
+        return Err(wrong(format!("has no {missing}")));
     }
     let version = version_of(folder).ok_or_else(|| wrong("does not tell its version".into()))?;
     if version.starts_with("2.11.") { Ok(()) } else { Err(wrong(format!("holds version {version}"))) }

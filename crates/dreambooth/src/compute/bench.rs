@@ -14,6 +14,7 @@ use training::TrainingJob;
 use txt2img::{Picture, Pipeline, Txt2ImgError};
 
 use super::by_hand::by_hand;
+use super::machine::{cpu_seconds, environment, kernel_capability};
 use super::model_argument::{compute, open_model};
 use super::progress::Progress;
 use crate::cli::ComputeArgs;
@@ -54,8 +55,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         "device": engine::device_name(compute.device),
         "processor": engine::processor_capability().to_string(),
         "precision": compute.precision.to_string(),
+        "capability": kernel_capability(),
+        "environment": environment(),
         "train": train,
         "sample": sample,
+        "cpu_s": cpu_seconds(),
     });
     println!("{}", if args.json { figures.to_string() } else { table(&figures) });
     Ok(())
@@ -129,51 +133,72 @@ fn peak(compute: Compute) -> Value {
     })
 }
 
-/// Takes the time of each step of one stage, and shows the progress of all.
+/// Takes the time of each step of one stage, by the clock and of the processor, and shows the progress of all.
 struct StepWatch {
     stage: Stage,
-    last: Instant,
+    last: (Instant, f64),
     seconds: Vec<f64>,
+    cpu_seconds: Vec<f64>,
     progress: Progress,
 }
 
 impl StepWatch {
     fn new(stage: Stage) -> Self {
-        Self { stage, last: Instant::now(), seconds: Vec::new(), progress: Progress::new() }
+        Self {
+            stage,
+            last: (Instant::now(), cpu_seconds()),
+            seconds: Vec::new(),
+            cpu_seconds: Vec::new(),
+            progress: Progress::new(),
+        }
     }
 
     fn see(&mut self, event: &JobEvent) {
         self.progress.show(event);
         match event {
             JobEvent::Step { stage, .. } if *stage == self.stage => {
-                self.seconds.push(self.last.elapsed().as_secs_f64());
-                self.last = Instant::now();
+                let (time, cpu) = self.last;
+                self.seconds.push(time.elapsed().as_secs_f64());
+                self.cpu_seconds.push(cpu_seconds() - cpu);
+                self.last = (Instant::now(), cpu_seconds());
             }
-            JobEvent::Stage { .. } => self.last = Instant::now(),
+            JobEvent::Stage { .. } => self.last = (Instant::now(), cpu_seconds()),
             _ => {}
         }
     }
 
-    /// Seconds by step, and the median's inverse without the first step.
+    /// Seconds by step, and the medians without the first step.
     fn figures(&self) -> Value {
-        let mut settled = self.seconds.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&self.seconds).to_vec();
-        settled.sort_by(f64::total_cmp);
-        let median = settled.get(settled.len() / 2);
-        json!({ "its_per_s": median.map(|seconds| 1.0 / seconds), "median_step_s": median, "step_s": self.seconds })
+        let step = settled_median(&self.seconds);
+        json!({
+            "its_per_s": step.map(|seconds| 1.0 / seconds),
+            "median_step_s": step,
+            "median_step_cpu_s": settled_median(&self.cpu_seconds),
+            "step_s": self.seconds,
+            "step_cpu_s": self.cpu_seconds,
+        })
     }
+}
+
+fn settled_median(steps: &[f64]) -> Option<f64> {
+    let mut settled = steps.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(steps).to_vec();
+    settled.sort_by(f64::total_cmp);
+    settled.get(settled.len() / 2).copied()
 }
 
 fn table(figures: &Value) -> String {
     let number = |pointer: &str| figures.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN);
     let row = |name: &str, part: &str| {
         format!(
-            "{name:<8} {:>8.3} it/s {:>8.3} s/step   peak {:>6.2} GB",
+            "{name:<8} {:>8.3} it/s {:>8.3} s/step {:>8.3} CPU s/step   peak {:>6.2} GB",
             number(&format!("/{part}/speed/its_per_s")),
             number(&format!("/{part}/speed/median_step_s")),
+            number(&format!("/{part}/speed/median_step_cpu_s")),
             number(&format!("/{part}/memory/peak_rss_bytes")) / 1e9,
         )
     };
     let text = |name: &str| figures[name].as_str().unwrap_or_default().to_owned();
     let machine = format!("{} in {}, beside a CPU with {}", text("device"), text("precision"), text("processor"));
-    [machine, row("train", "train"), row("sample", "sample")].join("\n")
+    let whole = format!("whole    {:>8.1} CPU s   kernels for {}", number("/cpu_s"), text("capability"));
+    [machine, row("train", "train"), row("sample", "sample"), whole].join("\n")
 }

@@ -3,13 +3,15 @@
 //! # Layout
 //! - [`work`]: a worker, alone or beside the API; [`child`]: the process that holds the device
 //! - [`train`], [`txt2img`], [`convert`], [`bench`]: commands that compute in their own process
-//! - [`by_hand`], [`progress`], [`model_argument`], [`environment`]: what those have in common
+//! - [`by_hand`], [`progress`], [`model_argument`], [`environment`]: what those have in common; [`machine`]: what a
+//!   measurement says of where it was made
 
 mod bench;
 mod by_hand;
 mod child;
 mod convert;
 mod environment;
+mod machine;
 mod model_argument;
 mod progress;
 mod train;

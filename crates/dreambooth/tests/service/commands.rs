@@ -77,6 +77,21 @@ fn bench_reports_speed_and_peak_memory_as_json() {
 }
 
 #[test]
+fn bench_says_what_a_comparison_must_know_of_its_machine() {
+    let text = run_well(&["bench", "--model", "random:mini", "--resolution", "64", "--steps", "2", "--json"]);
+    let figures: Value = serde_json::from_str(&text).unwrap();
+    assert!(["DEFAULT", "AVX2", "AVX512"].contains(&figures["capability"].as_str().unwrap()), "{text}");
+    for (name, value) in worker::child_environment::ENVIRONMENT {
+        let set = std::env::var(name).unwrap_or_else(|_| value.to_owned());
+        assert_eq!(figures["environment"][name], set, "{text}");
+    }
+    let whole = figures["cpu_s"].as_f64().unwrap();
+    let steps = figures["train"]["speed"]["step_cpu_s"].as_array().unwrap().iter();
+    let steps: f64 = steps.map(|seconds| seconds.as_f64().unwrap()).sum();
+    assert!(0.0 < steps && steps < whole, "{text}");
+}
+
+#[test]
 fn a_wrong_argument_is_answered_with_one_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let (zip, params) = training_files(dir.path());

@@ -1,70 +1,22 @@
-//! The shared libtorch folder: made once, whole or not at all, adopted when it is right, made anew when it is not.
-//! A small release of one wheel stands for libtorch; fetching copies a file.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! One folder in the cache, from the first download to the last repair.
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use xtask::provision::cache::ensure;
 use xtask::provision::error::ProvisionError;
-use xtask::provision::release::{LIBTORCH, Library, Release, Wheel};
-use xtask::provision::source::check_given;
+use xtask::provision::release::Wheel;
+use xtask::provision::source::{Wanted, check_given};
 use xtask::provision::verify::{MANIFEST, headers_digest, looks_whole};
 
-const LIBRARY: &[u8] = b"a library";
-const HEADER: &[u8] = b"#pragma once\n";
-
-fn sum(bytes: &[u8]) -> &'static str {
-    hex::encode(Sha256::digest(bytes)).leak()
-}
-
-/// A wheel with one library, one header, and a file that nobody wants.
-fn wheel_bytes() -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
-    let files = [("torch/lib/libgomp.so.1", LIBRARY), ("torch/include/ATen/ATen.h", HEADER), ("torch/other.py", b"x")];
-    for (name, bytes) in files {
-        zip.start_file(name, options).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
-}
-
-fn release() -> Release {
-    let bytes = wheel_bytes();
-    let headers = format!("{}  ATen/ATen.h\n", sum(HEADER));
-    let libraries =
-        vec![Library { path: "torch/lib/libgomp.so.1", bytes: LIBRARY.len() as u64, sha256: sum(LIBRARY) }].leak();
-    let wheel = Wheel {
-        requirement: "torch==1",
-        platform: "any",
-        file_name: "torch-1.whl",
-        bytes: bytes.len() as u64,
-        sha256: sum(&bytes),
-        libraries,
-        headers: "torch/include/",
-    };
-    Release { folder: "libtorch-1", wheels: vec![wheel].leak(), headers_sha256: sum(headers.as_bytes()) }
-}
-
-fn copy(wheel: &Wheel, into: &Path) -> Result<(), ProvisionError> {
-    fs::write(into.join(wheel.file_name), wheel_bytes()).unwrap();
-    Ok(())
-}
-
-fn never(_: &Wheel, _: &Path) -> Result<(), ProvisionError> {
-    panic!("nothing needed to be fetched")
-}
+use crate::small_release::{HEADER, LIBRARY, Quiet, copy_one, fetch_nothing, release, wheel_bytes};
 
 #[test]
 fn a_fresh_cache_gets_libraries_headers_and_the_linker_script() {
     let cache = TempDir::new().unwrap();
-    let folder = ensure(&release(), cache.path(), &copy).unwrap();
+    let folder = ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
     assert_eq!(fs::read(folder.join("lib/libgomp.so.1")).unwrap(), LIBRARY);
     assert_eq!(fs::read(folder.join("lib/libgomp.so")).unwrap(), LIBRARY);
     assert_eq!(fs::read(folder.join("include/ATen/ATen.h")).unwrap(), HEADER);
@@ -76,8 +28,8 @@ fn a_fresh_cache_gets_libraries_headers_and_the_linker_script() {
 #[test]
 fn the_second_time_nothing_is_fetched() {
     let cache = TempDir::new().unwrap();
-    ensure(&release(), cache.path(), &copy).unwrap();
-    ensure(&release(), cache.path(), &never).unwrap();
+    ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
+    ensure(&release(), cache.path(), &Quiet(fetch_nothing)).unwrap();
 }
 
 #[test]
@@ -87,10 +39,10 @@ fn a_wheel_with_a_wrong_sum_is_refused_and_removed() {
         fs::write(into.join(wheel.file_name), b"something else").unwrap();
         Ok(())
     };
-    let error = ensure(&release(), cache.path(), &damaged).unwrap_err();
+    let error = ensure(&release(), cache.path(), &Quiet(damaged)).unwrap_err();
     assert!(error.to_string().contains("torch-1.whl has SHA-256"), "{error}");
     assert!(!cache.path().join("libtorch-1").exists());
-    ensure(&release(), cache.path(), &copy).unwrap();
+    ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
 }
 
 #[test]
@@ -101,40 +53,40 @@ fn a_run_that_was_cut_off_is_taken_up_with_the_wheels_it_had() {
     fs::create_dir_all(partial.join("libtorch/lib")).unwrap();
     fs::write(partial.join("libtorch/lib/libgomp.so.1"), b"a li").unwrap();
     fs::write(partial.join("wheels/torch-1.whl"), wheel_bytes()).unwrap();
-    let folder = ensure(&release(), cache.path(), &never).unwrap();
+    let folder = ensure(&release(), cache.path(), &Quiet(fetch_nothing)).unwrap();
     assert!(looks_whole(&release(), &folder));
 }
 
 #[test]
 fn a_right_folder_without_a_manifest_is_adopted() {
     let cache = TempDir::new().unwrap();
-    let folder = ensure(&release(), cache.path(), &copy).unwrap();
+    let folder = ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
     fs::remove_file(folder.join(MANIFEST)).unwrap();
-    ensure(&release(), cache.path(), &never).unwrap();
+    ensure(&release(), cache.path(), &Quiet(fetch_nothing)).unwrap();
     assert!(folder.join(MANIFEST).exists());
 }
 
 #[test]
 fn a_damaged_folder_is_made_anew() {
     let cache = TempDir::new().unwrap();
-    let folder = ensure(&release(), cache.path(), &copy).unwrap();
+    let folder = ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
     fs::remove_file(folder.join("lib/libgomp.so.1")).unwrap();
-    ensure(&release(), cache.path(), &copy).unwrap();
+    ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
     assert_eq!(fs::read(folder.join("lib/libgomp.so.1")).unwrap(), LIBRARY);
 }
 
 #[test]
 fn a_changed_header_is_noticed_when_a_folder_is_adopted() {
     let cache = TempDir::new().unwrap();
-    let folder = ensure(&release(), cache.path(), &copy).unwrap();
+    let folder = ensure(&release(), cache.path(), &Quiet(copy_one)).unwrap();
     fs::remove_file(folder.join(MANIFEST)).unwrap();
     fs::write(folder.join("include/ATen/ATen.h"), b"changed").unwrap();
     let fetched = Cell::new(false);
     let fetch = |wheel: &Wheel, into: &Path| {
         fetched.set(true);
-        copy(wheel, into)
+        copy_one(wheel, into)
     };
-    ensure(&release(), cache.path(), &fetch).unwrap();
+    ensure(&release(), cache.path(), &Quiet(fetch)).unwrap();
     assert!(fetched.get());
     assert_eq!(headers_digest(&folder.join("include")).unwrap(), release().headers_sha256);
 }
@@ -146,9 +98,9 @@ fn two_runs_at_once_fetch_once() {
         let fetched = Cell::new(0);
         let fetch = |wheel: &Wheel, into: &Path| {
             fetched.set(fetched.get() + 1);
-            copy(wheel, into)
+            copy_one(wheel, into)
         };
-        ensure(&release(), cache.path(), &fetch).unwrap();
+        ensure(&release(), cache.path(), &Quiet(fetch)).unwrap();
         fetched.get()
     };
     let fetched: u32 = std::thread::scope(|scope| {
@@ -164,7 +116,7 @@ fn a_failed_download_leaves_no_folder_that_looks_whole() {
     let offline = |wheel: &Wheel, _: &Path| {
         Err(ProvisionError::Download { requirement: wheel.requirement.into(), reason: "no route to host".into() })
     };
-    let error = ensure(&release(), cache.path(), &offline).unwrap_err();
+    let error = ensure(&release(), cache.path(), &Quiet(offline)).unwrap_err();
     assert!(error.to_string().contains("check the network connection"), "{error}");
     assert!(!looks_whole(&release(), &cache.path().join("libtorch-1")));
 }
@@ -172,7 +124,7 @@ fn a_failed_download_leaves_no_folder_that_looks_whole() {
 #[test]
 fn a_folder_of_the_users_must_be_libtorch_2_11() {
     let given = TempDir::new().unwrap();
-    let refused = |folder: &Path| check_given("LIBTORCH", folder).unwrap_err().to_string();
+    let refused = |folder: &Path| check_given("LIBTORCH", folder, Wanted::AsBefore).unwrap_err().to_string();
     assert!(refused(given.path()).contains("has no lib/libtorch_cpu.so"));
     fs::create_dir(given.path().join("lib")).unwrap();
     fs::write(given.path().join("lib/libtorch_cpu.so"), b"").unwrap();
@@ -180,13 +132,9 @@ fn a_folder_of_the_users_must_be_libtorch_2_11() {
     fs::write(given.path().join("build-version"), "2.9.1+cpu\n").unwrap();
     assert!(refused(given.path()).contains("holds version 2.9.1+cpu"));
     fs::write(given.path().join("build-version"), "2.11.0+cpu\n").unwrap();
-    check_given("LIBTORCH", given.path()).unwrap();
-}
-
-#[test]
-fn pinned_sums_have_the_length_of_sums() {
-    let wheels = LIBTORCH.wheels.iter().map(|wheel| wheel.sha256);
-    for pinned in wheels.chain(LIBTORCH.libraries().map(|library| library.sha256)).chain([LIBTORCH.headers_sha256]) {
-        assert_eq!(hex::decode(pinned).unwrap().len(), 32);
-    }
+    check_given("LIBTORCH", given.path(), Wanted::AsBefore).unwrap();
+    let error = check_given("LIBTORCH", given.path(), Wanted::Cuda).unwrap_err().to_string();
+    assert!(error.contains("has no lib/libtorch_cuda.so"), "{error}");
+    fs::write(given.path().join("lib/libtorch_cuda.so"), b"").unwrap();
+    check_given("LIBTORCH", given.path(), Wanted::Cuda).unwrap();
 }

@@ -69,6 +69,9 @@ pub(crate) struct WorkArgs {
     /// How long ended jobs are kept, with their files, in days; 0 is for ever
     #[arg(long, value_name = "DAYS", default_value_t = 7, env = "DREAMBOOTH_RETENTION")]
     pub(crate) retention: u32,
+    /// How long a worker may stay silent before its job goes to another, in seconds; the same for all processes of a data directory
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600), env = "DREAMBOOTH_LEASE")]
+    pub(crate) lease: u32,
     /// Base model of jobs that name none: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
     #[arg(long, value_name = "MODEL", default_value = "mini", env = "DREAMBOOTH_MODEL")]
     pub(crate) model: String,

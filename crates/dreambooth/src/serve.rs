@@ -47,7 +47,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let (served, worked, ()) = tokio::join!(
         stop_after(served, args.role == Role::Worker, &shutdown),
         stop_after(worked, args.role == Role::Api, &shutdown),
-        keep_house(store, artifacts, args.work.retention, shutdown.clone())
+        keep_house(store, artifacts, &args.work, shutdown.clone())
     );
     served.and(worked)
 }

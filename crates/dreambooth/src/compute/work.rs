@@ -1,6 +1,7 @@
 //! The worker's half of the service: a supervisor on a thread pool, its child started from this very program.
 
 use std::fs::File;
+use std::time::Duration;
 
 use clap::Args;
 use jobs::{JobStore, WorkerIdentity};
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &WorkerArgs) -> Result<(), Failure> {
             stop.cancel();
         });
         let artifacts = ArtifactStore::local(data_dir.artifacts())?;
-        let house = keep_house(store.clone(), artifacts, args.work.retention, shutdown.clone());
+        let house = keep_house(store.clone(), artifacts, &args.work, shutdown.clone());
         let work = async {
             let worked = work(&args.work, &data_dir, store, shutdown.clone()).await;
             shutdown.cancel();
@@ -72,11 +73,17 @@ pub(crate) async fn work(
             cache_dir: data_dir.models(),
             cache_bytes_max: args.model_cache_bytes,
         },
-        timing: Timing::default(),
+        timing: timing(args),
     };
     let artifacts = ArtifactStore::local(data_dir.artifacts())?;
     let supervisor = Supervisor::new(store, network, artifacts, config);
     supervisor.run(shutdown).await.map_err(cannot("work on jobs"))
+}
+
+/// Several heartbeats fit into a lease, whatever its length.
+fn timing(args: &WorkArgs) -> Timing {
+    let usual = Timing::default();
+    Timing { heartbeat: usual.heartbeat.min(Duration::from_secs(args.lease.into()) / 4), ..usual }
 }
 
 /// The base model of jobs that name none, in place. One that cannot be opened is told now, to the operator, and not to the

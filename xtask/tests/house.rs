@@ -232,3 +232,15 @@ fn files_are_named_after_what_they_hold() {
         }
     }
 }
+
+#[test]
+fn every_proof_that_the_page_of_promises_names_is_a_test() {
+    let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let sources: String = rust_files().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    // Names of tests are sentences: nothing else in backticks has four words with underscores between.
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() >= 3).collect();
+    assert!(named.len() > 30, "the page names its proofs in backticks");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}()")), "docs/reliability.md names {name}, which is no test");
+    }
+}

@@ -137,6 +137,7 @@ fn answer(assignment: &Assignment, compute: Compute, occasion: &mut Occasion<'_>
     };
     // Whatever it was, the next job shall not inherit its memory.
     warm.cool();
+    engine::memory::release_unused(compute.device);
     ChildMessage::Failed(failure)
 }
 

@@ -43,7 +43,7 @@ pub const RETRY_PAUSES_MS: [i64; 13] = [
 
 /// How long a taken delivery is not given out again: longer than any sending takes (its time limit is well below), so
 /// two senders do not send the same one; when a sender dies, the delivery is due again after it.
-pub const SENDING_HOLD_MS: i64 = MINUTE;
+pub const SENDING_HOLD_MS: i64 = 30 * SECOND;
 
 /// Longest pause that a receiver may ask for (`Retry-After`), so that it cannot keep a row for ever.
 pub const PAUSE_MAX_MS: i64 = 24 * HOUR;

@@ -11,7 +11,7 @@ pub enum EngineError {
     UnknownDevice(String),
     /// CUDA was asked for, and this process cannot have it.
     #[error(
-        "device {device} is not available: {reason}; use --device cpu, or install libtorch 2.11 with CUDA and an NVIDIA driver"
+        "device {device} is not available: {reason}; use --device cpu, or run cargo xtask provision --cuda and install an NVIDIA driver"
     )]
     NoCuda {
         /// The device asked for.

@@ -48,6 +48,11 @@ impl<'a> Relay<'a> {
         match heard {
             Ok(Err(death)) => (None, Err(death.into())),
             Ok(Ok(Answer::Done(output))) => (Some(child), Ok(output)),
+            // One that was out of memory once has its address space in pieces; a fresh one does the next job.
+            Ok(Ok(Answer::Failed(failure))) if failure.code == FailureCode::OutOfMemory => {
+                child.end(grace).await;
+                (None, Err(failure.into()))
+            }
             Ok(Ok(Answer::Failed(failure))) => (Some(child), Err(failure.into())),
             Ok(Ok(Answer::Stopped)) => {
                 let failure = Failure::new(FailureCode::Internal, "the process that ran the job left it unasked");

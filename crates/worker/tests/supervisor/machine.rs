@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use protocol::JobStatus;
+use protocol::{FailureCode, JobStatus};
 
 use crate::site::{PAINTER, Site};
 
@@ -89,4 +89,23 @@ async fn a_disk_that_takes_no_folder_gives_the_job_back_uncharged_and_with_pause
     fs::remove_file(site.path("work")).unwrap();
     assert_eq!(site.until_status(&job, JobStatus::Completed).await.attempts, 1);
     working.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_lack_of_memory_a_fresh_child_does_the_next_job() {
+    let site = Site::new().await;
+    let script = r#"
+        job() {
+          if test -e "$SITE/tried"; then echo picture > "$1/0-0.png"; done_with 0-0.png; return; fi
+          touch "$SITE/tried"
+          say '{"message":"failed","content":{"code":"out_of_memory","blame":"owner","sentence":"Lower the resolution."}}'
+        }
+        ready; serve"#;
+    let (large, small) = (site.submit().await, site.submit().await);
+    let working = site.work(script);
+    let failed = site.until_status(&large, JobStatus::Failed).await;
+    assert_eq!(failed.failure.unwrap().code, FailureCode::OutOfMemory);
+    site.until_status(&small, JobStatus::Completed).await;
+    working.stop().await;
+    assert_eq!(site.log(), ["start", "run", "end", "start", "run", "end"]);
 }

@@ -112,13 +112,13 @@ async fn what_a_former_life_made_is_stored_by_the_next() {
 #[tokio::test]
 async fn the_owners_fault_ends_the_job_with_its_code_and_the_child_stays() {
     let site = Site::new().await;
-    let script = r#"job() { say '{"message":"failed","content":{"code":"out_of_memory","blame":"owner","sentence":"'"$1"'/0-0.png is too large"}}'; }; ready; serve"#;
+    let script = r#"job() { say '{"message":"failed","content":{"code":"data_unusable_image","blame":"owner","sentence":"'"$1"'/0-0.png is too large"}}'; }; ready; serve"#;
     let jobs = [site.submit().await, site.submit().await];
     let working = site.work(script);
     for job in &jobs {
         let failed = site.until_status(job, JobStatus::Failed).await;
         let failure = failed.failure.unwrap();
-        assert_eq!((failure.code, failure.blame), (FailureCode::OutOfMemory, Blame::Owner));
+        assert_eq!((failure.code, failure.blame), (FailureCode::DataUnusableImage, Blame::Owner));
         assert_eq!(failure.sentence, "out/0-0.png is too large", "this machine's folders are not told");
         assert_eq!(failed.attempts, 1);
     }

@@ -2,8 +2,6 @@
 //! them.
 
 use std::fs;
-#[cfg(feature = "compute")]
-use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -46,55 +44,29 @@ impl DataDir {
 
     /// Opens the job database with the master key beside it, making both when they are missing.
     pub(crate) async fn open_store(&self) -> Result<JobStore, Failure> {
-        let master_key = MasterKey::load_or_create(&self.0.join("master.key"))?;
-        Ok(JobStore::open(&self.0.join("jobs.db"), Clock::Database, master_key).await?)
+        let master_key = MasterKey::load_or_create(&self.join("master.key"))?;
+        Ok(JobStore::open(&self.join("jobs.db"), Clock::Database, master_key).await?)
     }
 
     /// Files of jobs.
     pub(crate) fn artifacts(&self) -> PathBuf {
-        self.0.join("artifacts")
+        self.join("artifacts")
     }
 
     /// The key that signs the URLs of files.
     pub(crate) fn signing_key(&self) -> PathBuf {
-        self.0.join("signing.key")
+        self.join("signing.key")
     }
 
-    /// Attempts in progress.
-    #[cfg(feature = "compute")]
-    pub(crate) fn work(&self, worker: &str) -> PathBuf {
-        self.0.join("work").join(worker)
-    }
-
-    /// Models from the Hub.
-    #[cfg(feature = "compute")]
-    pub(crate) fn models(&self) -> PathBuf {
-        self.0.join("models")
+    /// A file or folder of this directory.
+    pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
     }
 
     /// Writes down where the running server listens, for scripts that let it choose a port.
     pub(crate) fn tell_address(&self, url: &str) -> Result<(), Failure> {
-        let written = durable::write(&self.0.join("listening"), Access::Private, |file| file.write_all(url.as_bytes()));
+        let written = durable::write(&self.join("listening"), Access::Private, |file| file.write_all(url.as_bytes()));
         written.map_err(cannot("write the file listening"))
-    }
-
-    /// Takes a worker's name for this process; the lock goes with the process, however it ends.
-    #[cfg(feature = "compute")]
-    pub(crate) fn lock_worker(&self, worker: &str) -> Result<File, Failure> {
-        let plain = !worker.is_empty() && worker.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !plain {
-            return Err(Failure(format!("--worker-name is {worker:?}, but must be of A-Z, a-z, 0-9, '-' and '_'")));
-        }
-        let path = self.0.join(format!("worker-{worker}.lock"));
-        let file = File::create(&path).map_err(cannot(format!("open {}", path.display())))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Failure(format!(
-                "a worker named {worker} already runs on {}; give this one another --worker-name",
-                self.0.display()
-            ))),
-            Err(TryLockError::Error(error)) => Err(cannot(format!("lock {}", path.display()))(error)),
-        }
     }
 }
 

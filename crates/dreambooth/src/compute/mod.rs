@@ -1,7 +1,8 @@
 //! Everything that needs a tensor: one job's parts by hand, the worker, and the process that it starts.
 //!
 //! # Layout
-//! - [`work`]: a worker, alone or beside the API; [`child`]: the process that holds the device
+//! - [`work`]: a worker, alone or beside the API; `worker_dir`: what it keeps on the disk; [`child`]: the process that
+//!   holds the device
 //! - [`train`], [`txt2img`], [`convert`], [`bench`]: commands that compute in their own process
 //! - [`by_hand`], [`progress`], [`model_argument`], [`environment`]: what those have in common; [`machine`]: what a
 //!   measurement says of where it was made
@@ -17,6 +18,7 @@ mod progress;
 mod train;
 mod txt2img;
 pub(crate) mod work;
+mod worker_dir;
 
 use clap::Subcommand;
 

@@ -15,4 +15,5 @@ mod frozen;
 mod kill;
 mod main_job;
 mod privacy;
+mod stopping;
 mod support;

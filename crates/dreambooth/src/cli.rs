@@ -84,9 +84,9 @@ pub(crate) struct WorkArgs {
     /// Where Hub ids are looked up
     #[arg(long, value_name = "URL", default_value = "https://huggingface.co", env = "HF_ENDPOINT")]
     pub(crate) hub_endpoint: String,
-    /// Most bytes of models that are kept from the Hub: those not used for the longest go first; all are kept when absent
-    #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_MODEL_CACHE_BYTES")]
-    pub(crate) model_cache_bytes: Option<u64>,
+    /// Most bytes of models that are kept from the Hub: those not used for the longest go first; 0 keeps all
+    #[arg(long, value_name = "BYTES", default_value_t = 50_000_000_000, env = "DREAMBOOTH_MODEL_CACHE_BYTES")]
+    pub(crate) model_cache_bytes: u64,
     /// Most address space of the process that computes, in bytes; unlimited when absent. CUDA needs as much as all memory of host and devices together
     #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_CHILD_MEMORY_BYTES")]
     pub(crate) child_memory_bytes: Option<u64>,

@@ -71,7 +71,7 @@ pub(crate) async fn work(
             default_model: default_model.reference.clone(),
             hub_endpoint: args.hub_endpoint.clone(),
             cache_dir: data_dir.models(),
-            cache_bytes_max: args.model_cache_bytes,
+            cache_bytes_max: (args.model_cache_bytes > 0).then_some(args.model_cache_bytes),
         },
         timing: timing(args),
     };

@@ -1,5 +1,7 @@
 //! The body of `POST /run`: the envelope, the real bodies of the original endpoint, and what is refused with which words.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says when it skips")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write as _;
 
 use protocol::request::{INFERENCE_ITEMS_MAX, Sealed, Settings, Sources};
 use protocol::{JobRequest, LrScheduler, RequestError, SamplerName, TrainSettings};
@@ -33,7 +35,7 @@ fn refusal(body: &Value) -> String {
 fn real_body(name: &str) -> Option<Value> {
     let path = format!("{}/../../../shared/data/requests/{name}", env!("CARGO_MANIFEST_DIR"));
     let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: the folder of real requests is not there ({name})");
+        writeln!(std::io::stdout().lock(), "skipped: the folder of real requests is not there ({name})").unwrap();
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())

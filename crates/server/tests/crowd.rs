@@ -3,6 +3,7 @@
 
 mod site;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
@@ -21,7 +22,11 @@ async fn a_thousand_idle_connections_leave_status_under_50_ms() {
     // Both ends of each connection are open files of this process.
     let granted = getrlimit(Resource::Nofile).current;
     if granted.is_some_and(|files| files < 2 * IDLE as u64 + 200) {
-        println!("skipped: the system grants this process {granted:?} open files, too few for {IDLE} connections");
+        writeln!(
+            std::io::stdout().lock(),
+            "skipped: the system grants {granted:?} open files, too few for {IDLE} connections"
+        )
+        .unwrap();
         return;
     }
     let site = Site::open().await;

@@ -214,9 +214,9 @@ pub(crate) fn take<T: FromJson>(
     let Some((name, value)) = given else {
         return null
             .or(default)
-            .ok_or_else(|| RequestError::Missing { path: format!("{path}.{}", row.name), expected: row.expected() });
+            .ok_or_else(|| RequestError::Missing { path: below(path, row.name), expected: row.expected() });
     };
-    let path = format!("{path}.{name}");
+    let path = below(path, name);
     let read = row.read(&value, &path)?;
     // The limits keep every value within its Rust type; should one ever not, the sentence is the same.
     T::from_json(read).ok_or_else(|| RequestError::Wrong {
@@ -224,6 +224,11 @@ pub(crate) fn take<T: FromJson>(
         expected: row.expected(),
         path,
     })
+}
+
+/// The path of a field of the object at `path`, which is empty for the body itself.
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// Refuses whatever keys are left after all fields were taken, with the nearest known name as the remedy.

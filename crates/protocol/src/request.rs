@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bucket::{Bucket, S3Config};
-use crate::limit::{http_url, is_http_url};
 use crate::parameter::{Secrecy, object, parameters, refuse_unknown};
 use crate::secret::revealed;
 use crate::train::{TrainOrigin, parse_job};
@@ -84,6 +83,21 @@ parameters! {
     }
 }
 
+parameters! {
+    /// What stands beside `input` and is no object.
+    pub struct Envelope {
+        /// URL endpoint to receive a webhook call on job complete, fail, or timeout.
+        webhook ["webhookV2"]: Option<Secret> = or(None), http_url();
+    }
+}
+
+impl Envelope {
+    /// Whether the body's field `key` is one of these.
+    pub(crate) fn has(key: &str) -> bool {
+        Self::table().iter().any(|field| field.name == key || field.aliases.contains(&key))
+    }
+}
+
 impl JobRequest {
     /// Reads a request body. Unknown top-level keys are dropped, as RunPod's gateway does; unknown keys below
     /// `input` are refused, as the original worker does.
@@ -130,8 +144,9 @@ impl JobRequest {
         }
         let policy = given(&mut body, "policy").unwrap_or_else(|| Map::new().into());
         let policy = Policy::parse(policy, "policy")?;
-        let second = given(&mut body, "webhookV2");
-        let webhook = parse_webhook(given(&mut body, "webhook").or(second))?;
+        // An empty address counts as none, as clients that fill in a form send it.
+        body.retain(|key, value| value != "" || !Envelope::has(key));
+        let Envelope { webhook } = Envelope::take(&mut body, "")?;
         let bucket = given(&mut body, "s3Config").map(|config| S3Config::parse(config, "s3Config")).transpose()?;
         let (sources, hf_token) = origin.map(apart).unwrap_or_default();
         let secrets = Secrets { hf_token, webhook, bucket: bucket.map(Bucket::from) };
@@ -165,21 +180,4 @@ fn parse_inference(value: Option<Value>) -> Result<Vec<Txt2ImgParams>, RequestEr
     }
     let parse = |(index, item)| Txt2ImgParams::parse_item(item, &format!("input.inference[{index}]"));
     items.into_iter().enumerate().map(parse).collect()
-}
-
-fn parse_webhook(value: Option<Value>) -> Result<Option<Secret>, RequestError> {
-    match value {
-        None => Ok(None),
-        Some(Value::String(url)) if url.is_empty() => Ok(None),
-        Some(Value::String(url)) if http_url().admits(&Value::String(url.clone())) => Ok(Some(Secret::new(url))),
-        Some(other) => Err(RequestError::Wrong {
-            path: "webhook".into(),
-            // An address that is one may hold a secret anywhere; anything else is a slip and shown.
-            found: match other.as_str() {
-                Some(url) if is_http_url(url) => "a URL that is too long".into(),
-                _ => describe(&other, Secrecy::Query),
-            },
-            expected: http_url().words(),
-        }),
-    }
 }

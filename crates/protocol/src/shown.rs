@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::bucket::S3Config;
 use crate::limit::is_http_url;
 use crate::parameter::{Parameter, Secrecy};
+use crate::request::Envelope;
 use crate::secret::{STARS, without_secrets};
 use crate::train::train_table;
 
@@ -20,14 +21,14 @@ pub fn shown_request(body: Value) -> Value {
         }
         shown.insert("input".into(), input);
     }
-    for key in ["policy", "s3Config", "webhook", "webhookV2"] {
-        let Some(mut value) = body.shift_remove(key).filter(|value| !value.is_null()) else { continue };
-        match key {
-            "s3Config" => hide(&mut value, S3Config::table()),
-            "webhook" | "webhookV2" => value = STARS.into(),
-            _ => {}
-        }
-        shown.insert(key.into(), value);
+    if let Some(config) = body.get_mut("s3Config") {
+        hide(config, S3Config::table());
+    }
+    let mut rest = Value::Object(body);
+    hide(&mut rest, Envelope::table());
+    let is_read = |key: &str| key == "policy" || key == "s3Config" || Envelope::has(key);
+    if let Value::Object(rest) = rest {
+        shown.extend(rest.into_iter().filter(|(key, value)| is_read(key) && !value.is_null()));
     }
     Value::Object(shown)
 }

@@ -346,10 +346,11 @@ fn a_webhook_is_an_address_and_its_second_name_counts_when_the_first_is_absent()
     body["webhook"] = Value::Null;
     assert_eq!(webhook(&body).as_deref(), Some("https://hooks.example/b"));
     assert_eq!(webhook(&with("/webhook", json!(""))), None);
+    assert_eq!(refusal(&with("/policy", json!(""))), "policy is the text \"\", but must be an object.");
     assert_eq!(
         refusal(&with("/webhook", json!("hooks.example"))),
-        "webhook is the text \"hooks.example\", but must be a URL of at most 4096 characters that begins with http:// or \
-         https://."
+        "webhook is a value that is not shown, but must be a URL of at most 4096 characters that begins with http:// or \
+         https:// or null."
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::support::processes::{is_gone, signal};
 use crate::support::service::{fetch, wait_for};
-use crate::support::{FileServer, Service, Worker, photos_zip, quick_picture, quick_training};
+use crate::support::{FileServer, Service, Worker, longer_training, photos_zip, quick_picture, quick_training};
 
 #[test]
 fn a_frozen_worker_loses_its_job_and_changes_nothing_when_it_thaws() {
@@ -12,8 +12,7 @@ fn a_frozen_worker_loses_its_job_and_changes_nothing_when_it_thaws() {
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let service = Service::start(data.path(), &["--role", "api", "--lease", "5"]);
     let first = Worker::start(data.path(), "first", &["--allow-private-networks", "--lease", "5"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 60.into();
+    let training = longer_training(&files.url("photos.zip"), 60);
     let id = service.submit(&training, &[quick_picture()]);
     service.wait_for_step(&id, "unet");
     let frozen: Vec<u32> = first.children().into_iter().chain([first.id()]).collect();
@@ -45,8 +44,7 @@ fn a_job_whose_child_is_killed_three_times_is_set_aside_with_its_reason_and_the_
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let service = Service::start(data.path(), &["--allow-private-networks"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 5000.into();
+    let training = longer_training(&files.url("photos.zip"), 5000);
     let id = service.submit(&training, &[]);
     for attempt in 1..=3 {
         let child = wait_for("a child that trains", || {
@@ -70,8 +68,7 @@ fn a_cancelled_job_leaves_neither_a_process_at_work_nor_a_file() {
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let service = Service::start(data.path(), &["--allow-private-networks"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 5000.into();
+    let training = longer_training(&files.url("photos.zip"), 5000);
     let id = service.submit(&training, &[]);
     service.wait_for_step(&id, "unet");
     let child = service.children()[0];

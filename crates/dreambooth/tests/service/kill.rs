@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::support::processes::{is_gone, signal};
 use crate::support::service::{OPERATORS_TOKEN, wait_for};
-use crate::support::{FileServer, Service, photos_zip, quick_picture, quick_training};
+use crate::support::{FileServer, Service, longer_training, photos_zip, quick_picture, quick_training};
 
 #[test]
 fn a_queued_job_survives_the_death_of_the_server() {
@@ -23,8 +23,7 @@ fn a_job_whose_child_is_killed_while_it_trains_is_tried_again_and_completes_once
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let service = Service::start(data.path(), &["--allow-private-networks"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 20.into();
+    let training = longer_training(&files.url("photos.zip"), 20);
     let id = service.submit(&training, &[quick_picture()]);
     service.wait_for_step(&id, "unet");
     let children = service.children();
@@ -42,8 +41,7 @@ fn a_job_in_progress_survives_the_death_of_the_server_and_its_child_dies_with_it
     let data = tempfile::tempdir().unwrap();
     let files = FileServer::start(HashMap::from([("photos.zip".into(), photos_zip())]));
     let mut service = Service::start(data.path(), &["--allow-private-networks"]);
-    let mut training = quick_training(&files.url("photos.zip"));
-    training["unet_epochs"] = 20.into();
+    let training = longer_training(&files.url("photos.zip"), 20);
     let id = service.submit(&training, &[]);
     service.wait_for_step(&id, "unet");
     let child = service.children()[0];

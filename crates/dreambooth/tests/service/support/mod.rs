@@ -28,6 +28,13 @@ pub(crate) fn quick_training(data_url: &str) -> serde_json::Value {
     })
 }
 
+/// The same with as many passes over the photos as a test needs to come in between.
+pub(crate) fn longer_training(data_url: &str, unet_epochs: u32) -> serde_json::Value {
+    let mut training = quick_training(data_url);
+    training["unet_epochs"] = unet_epochs.into();
+    training
+}
+
 /// A picture that a tiny random model draws within seconds.
 pub(crate) fn quick_picture() -> serde_json::Value {
     serde_json::json!({ "prompt": "wixbs", "steps": 2, "width": 64, "height": 64, "seed": 7 })

@@ -7,11 +7,17 @@ import sys
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+import bf16
+import ema
 import engine
+import faithful
 import fixtures
 import gradients
+import lora
+import lora_files
 import models
 import networks
+import objectives
 import samplers
 import schedule
 import streams
@@ -25,9 +31,15 @@ PARTS = {
     "schedule": schedule.record,
     "gradients": gradients.record,
     "weights": weights.record,
+    "lora_files": lora_files.record,
     "engine": engine.record,
     "samplers": samplers.record,
     "streams": streams.record,
+    "faithful": faithful.record,
+    "objectives": objectives.record,
+    "lora": lora.record,
+    "ema": ema.record,
+    "bf16": bf16.record,
 }
 
 

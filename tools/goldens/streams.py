@@ -9,12 +9,19 @@ import numpy
 from engine import philox_4x32_10
 from fixtures import TRAINING, VERSIONS, save_json
 
-ORDER, CROP_PLACE, CROP_CHOICE, POSTERIOR, NOISE, OFFSET_NOISE, TIMESTEP = range(1, 8)
+ORDER, CROP_PLACE, CROP_CHOICE, POSTERIOR, NOISE, OFFSET_NOISE, TIMESTEP, FLIP, CLASS_ORDER = range(1, 10)
 SEEDS = (0, 1, 555, 4294967295)
 STEPS = (0, 1, 7, 4294967301)
 SHAPE = (2, 4, 1, 3)
 # Images, batch size, steps that are recorded.
 BATCHES = ((5, 2, 7), (6, 4, 5), (3, 8, 3), (1, 1, 2))
+# The shape of each photo, the shapes of each class image, batch size, whether batches are frozen, steps that are recorded.
+SHAPED = (
+    ((0, 0, 0, 0, 0), (), 2, True, 9),
+    ((0, 0, 0, 0, 0), ((0,), (0,), (0,)), 2, False, 9),
+    ((0, 1, 0, 1, 1, 2, 0), (), 2, False, 12),
+    ((0, 1, 0, 1, 1, 2, 0), ((0,), (1, 0), (1,), (0,)), 2, True, 12),
+)
 # Width and height of a scaled picture, its index in the data set; the resolution is 64.
 PICTURES = ((95, 64, 0), (64, 128, 1), (640, 64, 2))
 
@@ -44,19 +51,44 @@ def normal(seed, purpose, step, count):
     return [float(numpy.float32(number)) for number in numbers[:count]]
 
 
-def shuffled(seed, epoch, images):
-    order = list(range(images))
-    for last in range(images - 1, 0, -1):
-        other = below(seed, ORDER, epoch, last, last + 1)
-        order[last], order[other] = order[other], order[last]
-    return order
+def shuffled(seed, purpose, step, base, items):
+    items = list(items)
+    for last in range(len(items) - 1, 0, -1):
+        other = below(seed, purpose, step, base + last, last + 1)
+        items[last], items[other] = items[other], items[last]
+    return items
 
 
-def batches(seed, images, size, steps):
-    per_epoch = -(-images // size)
-    orders = [shuffled(seed, epoch, images) for epoch in range(-(-steps // per_epoch))]
-    epochs = [[order[first : first + size] for first in range(0, images, size)] for order in orders]
-    return [batch for epoch in epochs for batch in epoch][:steps]
+def composed(order, shapes, size):
+    """The photos of `order` in batches of one shape; a batch that stays short comes last."""
+    full, rest = [], {shape: [] for shape in range(max(shapes) + 1)}
+    for photo in order:
+        rest[shapes[photo]].append(photo)
+        if len(rest[shapes[photo]]) == size:
+            full.append(rest[shapes[photo]])
+            rest[shapes[photo]] = []
+    return full + [batch for batch in rest.values() if batch]
+
+
+def batches(seed, shapes, classes, size, frozen, steps):
+    """The shapes of the photos are numbered by their first photo, so that they are dense and in the order of their rests."""
+    photos, done, seen = len(shapes), [], {shape: 0 for shape in shapes}
+    epoch = 0
+    while len(done) < steps:
+        batched = composed(shuffled(seed, ORDER, 0 if frozen else epoch, 0, range(photos)), shapes, size)
+        if frozen or len(seen) > 1:
+            batched = shuffled(seed, ORDER, epoch, photos, batched)
+        for batch in batched:
+            shape = shapes[batch[0]]
+            images = [photos + image for image, its in enumerate(classes) if shape in its]
+            drawn = []
+            for number in range(seen[shape], seen[shape] + len(batch)) if images else ():
+                one_pass, place = divmod(number, len(images))
+                drawn.append(shuffled(seed, CLASS_ORDER, one_pass, shape << 16, images)[place])
+            seen[shape] += len(batch)
+            done.append(batch + drawn)
+        epoch += 1
+    return done[:steps]
 
 
 def corners(seed, width, height, image, crops=4, resolution=64):
@@ -78,12 +110,17 @@ def record():
                     "offset": normal(seed, OFFSET_NOISE, step, items * SHAPE[1]),
                     "posterior": normal(seed, POSTERIOR, step, count),
                     "timesteps": [below(seed, TIMESTEP, step, item, 1000) for item in range(items)],
+                    "mirrored": [below(seed, FLIP, step, item, 2) == 1 for item in range(items)],
                     "crop_choices": [uniform(seed, CROP_CHOICE, step, item) for item in range(items)],
                 }
             )
         for images, size, steps in BATCHES:
-            order = batches(seed, images, size, steps)
+            order = batches(seed, [0] * images, [], size, False, steps)
             cases.append({"kind": "batches", "seed": seed, "images": images, "batch_size": size, "batches": order})
+        for shapes, classes, size, frozen, steps in SHAPED:
+            case = {"kind": "shaped", "seed": seed, "shapes": shapes, "class_shapes": classes, "batch_size": size}
+            order = batches(seed, shapes, classes, size, frozen, steps)
+            cases.append(case | {"frozen": frozen, "batches": order})
         for width, height, image in PICTURES:
             places = corners(seed, width, height, image)
             size = [width, height]

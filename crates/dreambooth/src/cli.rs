@@ -72,7 +72,7 @@ pub(crate) struct WorkArgs {
     /// How long a worker may stay silent before its job goes to another, in seconds; the same for all processes of a data directory
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600), env = "DREAMBOOTH_LEASE")]
     pub(crate) lease: u32,
-    /// Base model of jobs that name none: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
+    /// Base model of jobs that name none: mini, a diffusers folder, a .safetensors or .ckpt file (FILE@ema takes its averaged weights), a Hub id owner/name (with an optional @REVISION; HF_TOKEN opens private ones), or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
     #[arg(long, value_name = "MODEL", default_value = "mini", env = "DREAMBOOTH_MODEL")]
     pub(crate) model: String,
     /// Let jobs and webhooks reach loopback and private addresses; only for networks whose every service may be asked by every client
@@ -93,6 +93,9 @@ pub(crate) struct WorkArgs {
     /// Largest file that the process that computes may write, in bytes; unlimited when absent. A model has 2.1 GB
     #[arg(long, value_name = "BYTES", env = "DREAMBOOTH_CHILD_FILE_BYTES")]
     pub(crate) child_file_bytes: Option<u64>,
+    /// Steps between two checkpoints of a training; absent, so many that writing them costs at most 5 % of the time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "DREAMBOOTH_CHECKPOINT_STEPS")]
+    pub(crate) checkpoint_steps: Option<u32>,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
 }

@@ -34,7 +34,7 @@ impl DataDir {
         let mode =
             fs::metadata(&path).map_err(cannot(format!("open the data directory {shown}")))?.permissions().mode();
         if mode & OTHERS != 0 {
-            return Err(Failure(format!(
+            return Err(Failure::new(format!(
                 "the data directory {shown} can be read by others and is not this user's to close; let its owner run \
                  chmod 700 on it, or give another --data-dir"
             )));
@@ -76,7 +76,7 @@ fn refuse_shared(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let shown = path.display();
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "the data directory {shown} is a folder for everybody's files; give a folder of its own, such as {shown}/dreambooth"
     )))
 }

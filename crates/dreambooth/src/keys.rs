@@ -25,7 +25,7 @@ pub(crate) fn run(args: &KeysArgs) -> Result<(), Failure> {
             KeysCommand::List => list(&store).await?,
             KeysCommand::Revoke { name } => {
                 if !store.revoke_key(name).await.map_err(cannot("revoke the key"))? {
-                    return Err(Failure(format!("no key is named {name:?}; dreambooth keys list shows all")));
+                    return Err(Failure::new(format!("no key is named {name:?}; dreambooth keys list shows all")));
                 }
             }
         }

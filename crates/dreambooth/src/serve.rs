@@ -83,7 +83,7 @@ async fn work(args: &ServeArgs, _: &DataDir, _: JobStore, _: CancellationToken) 
     if args.role == Role::Api {
         return Ok(());
     }
-    Err(Failure("this build has no tensor engine; give --role api, or build with the feature compute".into()))
+    Err(Failure::new("this build has no tensor engine; give --role api, or build with the feature compute".into()))
 }
 
 /// A bound listener and everything the handlers share.
@@ -145,7 +145,7 @@ fn refuse_open_door(args: &ServeArgs) -> Result<(), Failure> {
     if !args.no_auth || args.listen.ip().is_loopback() {
         return Ok(());
     }
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "--no-auth is given, but --listen is {}, which others can reach; leave --no-auth out and make a key with \
          dreambooth keys create, or listen on 127.0.0.1",
         args.listen

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::TempDir;
+
 /// Rights of everyone but the owner.
 const OTHERS: u32 = 0o077;
 
@@ -58,4 +60,51 @@ fn take_from_others(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         outcome => outcome,
     }
+}
+
+/// An empty temporary folder beside `target`, in a folder that must exist; its rights follow the umask. It removes itself
+/// with all that is in it unless it is kept.
+///
+/// # Errors
+/// Those of the file system.
+pub fn folder_beside(target: &Path) -> io::Result<TempDir> {
+    crate::part().permissions(fs::Permissions::from_mode(0o777)).tempdir_in(folder_of(target))
+}
+
+/// Makes a temporary folder, with all that is in it now, the folder `target`. What stood there is moved aside first and
+/// removed afterwards: between the two there is no folder of that name, but never half of one.
+///
+/// # Errors
+/// Those of the file system; `target` is then as it was and the temporary folder is gone.
+pub fn keep_folder(part: TempDir, target: &Path) -> io::Result<()> {
+    sync_tree(part.path())?;
+    let aside = folder_beside(target)?;
+    let old = aside.path().join("old");
+    let had_old = match fs::rename(target, &old) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    if let Err(error) = fs::rename(part.path(), target) {
+        if had_old {
+            fs::rename(&old, target)?;
+        }
+        return Err(error);
+    }
+    // It has its name now, and must not go with the temporary one.
+    let _kept = part.keep();
+    sync_folder(folder_of(target))
+}
+
+/// Brings every file and every name in a folder to the disk.
+fn sync_tree(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(dir)
 }

@@ -6,6 +6,7 @@
 //! - [`write_new`]: a file that is made once, whoever comes first
 //! - [`write_linked`]: a file that another call makes under a temporary name, a hard link say
 //! - [`part_beside`], [`keep`]: the same in two steps, for bytes that arrive over hours
+//! - [`folder_beside`], [`keep_folder`]: the same for a folder with all that is in it
 //! - [`create_private_dir`], [`sync_folder`]: folders
 //!
 //! Everything blocks; asynchronous callers run it on a thread of its own.
@@ -19,7 +20,7 @@ use tempfile::{Builder, NamedTempFile};
 
 mod folder;
 
-pub use folder::{create_private_dir, folder_of, sync_folder};
+pub use folder::{create_private_dir, folder_beside, folder_of, keep_folder, sync_folder};
 
 /// The extension of a temporary file. What bears it and is in nobody's hands was left by a killed process.
 pub const PART_EXTENSION: &str = "part";

@@ -6,7 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use durable::{Access, create_private_dir, keep, part_beside, write, write_from, write_linked, write_new};
+use durable::{
+    Access, create_private_dir, folder_beside, keep, keep_folder, part_beside, write, write_from, write_linked,
+    write_new,
+};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -137,4 +140,23 @@ fn a_private_folder_shuts_out_others_whether_it_is_new_or_not() {
     create_private_dir(&file).unwrap_err();
     create_private_dir(&file.join("below")).unwrap_err();
     create_private_dir(Path::new("")).unwrap_err();
+}
+
+#[test]
+fn a_folder_appears_whole_and_replaces_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("model");
+    for (file, text) in [("old", "1"), ("new", "2")] {
+        let part = folder_beside(&target).unwrap();
+        fs::create_dir(part.path().join("unet")).unwrap();
+        fs::write(part.path().join("unet").join(file), text).unwrap();
+        assert!(!target.join("unet").join(file).exists());
+        keep_folder(part, &target).unwrap();
+        assert_eq!(names(&target.join("unet")), [file]);
+        assert_eq!(names(dir.path()), ["model"]);
+    }
+    drop(folder_beside(&target).unwrap());
+    assert_eq!(names(dir.path()), ["model"]);
+    let usual = usual_mode(dir.path());
+    assert_eq!(mode(&target) & 0o666, usual);
 }

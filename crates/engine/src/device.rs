@@ -4,10 +4,7 @@
 //! libtorch's dispatcher. That must happen before anything asks about CUDA: libtorch remembers the first answer for
 //! the life of the process. So every use of a GPU goes through [`open_device`].
 
-use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
-use std::mem::MaybeUninit;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -16,6 +13,7 @@ use tch::{Cuda, Device};
 
 use crate::error::{EngineError, Result};
 use crate::ffi;
+use crate::library::{self, Library};
 
 /// libtorch's CUDA half.
 const CUDA_LIBRARY: &str = "libtorch_cuda.so";
@@ -102,11 +100,7 @@ fn load_cuda() -> &'static std::result::Result<(), String> {
     static LOADED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
     LOADED.get_or_init(|| {
         let library = cuda_library(libtorch_folder().as_deref());
-        let name = CString::new(library.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
-        // SAFETY: the name is NUL-terminated; the library's initialisers only register kernels with the dispatcher that is
-        // already in this process, and the handle is never closed.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
-        if handle.is_null() { Err(loader_message()) } else { Ok(()) }
+        Library::open_for_all(&library).map(|_| ())
     })
 }
 
@@ -121,26 +115,6 @@ pub fn cuda_library(libtorch_folder: Option<&Path>) -> PathBuf {
 /// The folder that the loader took libtorch from, whether through the binary's own search path or `LD_LIBRARY_PATH`.
 #[must_use]
 pub fn libtorch_folder() -> Option<PathBuf> {
-    let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: `dladdr` only compares the address with those of loaded libraries, and `found` is a place for its answer.
-    let answer = unsafe { libc::dladdr(ffi::engine_libtorch_address(), found.as_mut_ptr()) };
-    // SAFETY: all of it is zero or what `dladdr` wrote; both are valid.
-    let file = unsafe { found.assume_init() }.dli_fname;
-    if answer == 0 || file.is_null() {
-        return None;
-    }
-    // SAFETY: a NUL-terminated string of the loader, which stands as long as the library is loaded: always.
-    let file = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(file) }.to_bytes()));
-    file.parent().map(Path::to_owned)
-}
-
-fn loader_message() -> String {
-    // SAFETY: takes no argument; the answer is null or a string of the loader that is valid until its next call on
-    // this thread, and it is copied at once.
-    let message = unsafe { libc::dlerror() };
-    if message.is_null() {
-        return "libtorch_cuda.so could not be loaded".to_owned();
-    }
-    // SAFETY: not null, so a NUL-terminated string by dlerror's contract.
-    unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned()
+    // SAFETY: takes nothing and answers an address.
+    library::folder_of(unsafe { ffi::engine_libtorch_address() })
 }

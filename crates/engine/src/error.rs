@@ -27,12 +27,48 @@ pub enum EngineError {
         /// How many there are.
         count: usize,
     },
+    /// The optimizers' kernels for a GPU could not be compiled or loaded.
+    #[error(
+        "the optimizers' kernels for GPU {index} cannot be had: {reason}; install NVRTC of CUDA 13 beside libtorch (cargo xtask \
+         provision --cuda, or pip install nvidia-cuda-nvrtc) and an NVIDIA driver, or train without 8-bit Adam"
+    )]
+    NoKernels {
+        /// The number of the GPU.
+        index: usize,
+        /// What the loader, the compiler or the driver said.
+        reason: String,
+    },
     /// bf16 on a CPU without instructions for it.
     #[error(
         "precision bf16 would be about a hundred times slower than fp32 here: this CPU ({0}) has neither AVX-512 bf16 nor \
          AMX and would emulate it; give --precision fp32"
     )]
     EmulatedBf16(ProcessorCapability),
+    /// A bf16 leaf that cannot be the shadow of its master.
+    #[error(
+        "weight {name} cannot be computed with as a bf16 copy: {problem}; make the copy from an f32 master of the same shape"
+    )]
+    UnfitShadow {
+        /// The parameter.
+        name: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A saved tensor of another shape than what it should replace.
+    #[error(
+        "saved state {name} has shape {found:?} where {expected:?} is needed; it is of another model or other settings"
+    )]
+    UnfitState {
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<i64>,
+        /// The shape of what it should replace.
+        expected: Vec<i64>,
+    },
+    /// Weights were to be averaged with others than those the averages began with.
+    #[error("the moving averages are of other weights than those given; give the same ones in the same order")]
+    OtherParameters,
     /// libtorch refused an operation.
     #[error("tensor engine: {0}")]
     Tensor(#[from] tch::TchError),

@@ -30,6 +30,28 @@ pub fn device_peak_bytes(device: Device) -> Option<u64> {
     u64::try_from(bytes).ok()
 }
 
+/// Bytes that a computation on `device` may still take; `None` where nobody tells. On the CPU the system's own estimate, or
+/// what the process's control group leaves of it.
+#[must_use]
+pub fn available_bytes(device: Device) -> Option<u64> {
+    let Some(index) = cuda_index(device) else { return available_to_the_process() };
+    let mut bytes = -1;
+    // SAFETY: `bytes` is a place to write one i64.
+    unsafe { ffi::check("reading memory figures", ffi::engine_cuda_free_bytes(index, &raw mut bytes)) }.ok()?;
+    u64::try_from(bytes).ok()
+}
+
+fn available_to_the_process() -> Option<u64> {
+    let of_machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    // Version 2 of control groups; in a container the root of the mount is the container's own group.
+    let number = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    let of_group = number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
+    [of_machine.map(|kibibytes| kibibytes * 1024), of_group].into_iter().flatten().min()
+}
+
 /// Starts both figures anew from what is in use now. Best effort: a system that forbids it keeps the old peak.
 pub fn reset_peak(device: Device) {
     // "5" resets VmHWM (proc(5), clear_refs).

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use engine::tch::{Kind, Tensor};
-use engine::{AdamW, AdamWSettings, Generator, Mt19937, Philox, clip_grad_norm};
+use engine::{AdamW, AdamWSettings, Clip, Generator, Mt19937, Optimizer, Parameter, Philox, clip};
 
 type Goldens = HashMap<String, Tensor>;
 
@@ -78,24 +78,28 @@ fn steps_leave_the_weights_and_moments_of_torch() {
     let goldens = read("adamw.safetensors");
     let other = AdamWSettings { beta1: 0.8, beta2: 0.95, eps: 1e-4, weight_decay: 0.2 };
     for (case, settings) in [("default", AdamWSettings::default()), ("other", other)] {
-        let initial = |name: &str| goldens[&format!("{case}.initial.{name}")].copy().set_requires_grad(true);
-        let parameters: Vec<Tensor> = NAMES.iter().map(|name| initial(name)).collect();
-        let held: Vec<Tensor> = parameters.iter().map(Tensor::shallow_clone).collect();
-        let mut optimizer = AdamW::new(parameters, settings);
+        let parameter = |name: &str| {
+            let leaf = goldens[&format!("{case}.initial.{name}")].copy().set_requires_grad(true);
+            Parameter::new(name.to_owned(), leaf)
+        };
+        let mut optimizer = AdamW::new(NAMES.map(parameter).into(), settings);
+        let clip = Clip { norm: Tensor::from(1.0_f32), coefficient: Tensor::from(1.0_f32) };
         let rates = Vec::<f64>::try_from(&goldens[&format!("{case}.lr")]).unwrap();
         for (step, lr) in (1_i32..).zip(rates) {
-            for (name, parameter) in NAMES.iter().zip(&held) {
-                (parameter * &goldens[&format!("{case}.grad.{step}.{name}")]).sum(Kind::Float).backward();
+            for parameter in optimizer.parameters() {
+                let gradient = &goldens[&format!("{case}.grad.{step}.{}", parameter.name())];
+                (parameter.leaf() * gradient).sum(Kind::Float).backward();
             }
-            optimizer.step(lr).unwrap();
+            optimizer.step(lr, &clip).unwrap();
             optimizer.zero_grad();
-            for ((name, parameter), moments) in NAMES.iter().zip(&held).zip(optimizer.moments()) {
-                let moments = moments.as_ref().unwrap();
-                assert_eq!(moments.step.double_value(&[]), f64::from(step));
+            let state: Goldens = optimizer.state().into_iter().collect();
+            for parameter in optimizer.parameters() {
+                let name = parameter.name();
+                assert_eq!(state[&format!("step.{name}")].int64_value(&[]), i64::from(step));
                 let states = [
-                    ("after", &parameter.detach()),
-                    ("exp_avg", &moments.exp_avg),
-                    ("exp_avg_sq", &moments.exp_avg_sq),
+                    ("after", parameter.master()),
+                    ("exp_avg", &state[&format!("exp_avg.{name}")]),
+                    ("exp_avg_sq", &state[&format!("exp_avg_sq.{name}")]),
                 ];
                 for (state, found) in states {
                     let name = format!("{case}.{state}.{step}.{name}");
@@ -110,20 +114,18 @@ fn steps_leave_the_weights_and_moments_of_torch() {
 fn clipping_is_torchs() {
     let goldens = read("clip_grad_norm.safetensors");
     for case in ["long", "short", "zero"] {
-        let parameters: Vec<Tensor> = NAMES
-            .iter()
-            .map(|name| {
-                let gradient = &goldens[&format!("{case}.grad.{name}")];
-                let parameter = gradient.zeros_like().set_requires_grad(true);
-                (&parameter * gradient).sum(Kind::Float).backward();
-                parameter
-            })
-            .collect();
-        let norm = clip_grad_norm(&parameters, 1.0).unwrap();
-        assert_near(case, &Tensor::from(norm), &goldens[&format!("{case}.norm")], 1e-4);
-        for (name, parameter) in NAMES.iter().zip(&parameters) {
-            let name = format!("{case}.clipped.{name}");
-            assert_near(&name, &parameter.grad(), &goldens[&name], 1e-6);
+        let parameters = NAMES.map(|name| {
+            let gradient = &goldens[&format!("{case}.grad.{name}")];
+            let leaf = gradient.zeros_like().set_requires_grad(true);
+            (&leaf * gradient).sum(Kind::Float).backward();
+            Parameter::new(name.to_owned(), leaf)
+        });
+        let clip = clip(&parameters, 1.0).unwrap();
+        assert_near(case, &clip.norm, &goldens[&format!("{case}.norm")], 1e-4);
+        for parameter in &parameters {
+            let name = format!("{case}.clipped.{}", parameter.name());
+            let clipped = parameter.gradient().unwrap() * &clip.coefficient;
+            assert_near(&name, &clipped, &goldens[&name], 1e-6);
         }
     }
 }

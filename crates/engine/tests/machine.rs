@@ -125,3 +125,10 @@ fn the_peak_of_memory_grows_and_starts_anew() {
     assert!(memory::peak_rss_bytes() <= peak);
     assert_eq!(memory::device_peak_bytes(Device::Cpu), None);
 }
+
+#[test]
+fn the_loaded_libtorch_says_which_it_is() {
+    assert!(engine::libtorch::version().starts_with("2.11."), "{}", engine::libtorch::version());
+    assert!(!engine::libtorch::cpu_capability().is_empty());
+    assert!(engine::libtorch::threads() >= 1);
+}

@@ -6,14 +6,13 @@
 use std::any::Any;
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use engine::{DeviceChoice, Precision};
-use protocol::{Assignment, ChildMessage, Occasion, SupervisorMessage};
+use protocol::{Assignment, ChildMessage, Leave, Occasion, SupervisorMessage};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::compute::Compute;
@@ -69,7 +68,7 @@ pub fn run(settings: ChildSettings<'_>) -> io::Result<()> {
             draw_seed: &mut *draw_seed,
             clock: &|| began.elapsed(),
             job_timestamp: timestamp(),
-            stop: &|| commands.leave.load(Ordering::Relaxed),
+            stop: &|| commands.leave.told(),
         };
         say(&answer(&assignment, compute, &mut occasion, &mut warm))?;
     }
@@ -79,14 +78,27 @@ pub fn run(settings: ChildSettings<'_>) -> io::Result<()> {
 /// What the supervisor wants. It is heard on a thread of its own, so that it is heard during a job, too.
 struct Commands {
     assignments: Receiver<Box<Assignment>>,
-    /// True once the running job is to be left.
-    leave: Arc<AtomicBool>,
+    leave: Arc<LeaveWord>,
+}
+
+/// How the running job is to be left, once it is.
+#[derive(Debug, Default)]
+struct LeaveWord(Mutex<Option<Leave>>);
+
+impl LeaveWord {
+    fn told(&self) -> Option<Leave> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, leave: Option<Leave>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = leave;
+    }
 }
 
 impl Commands {
     fn listen() -> io::Result<Self> {
         let (sender, assignments) = mpsc::channel();
-        let leave = Arc::new(AtomicBool::new(false));
+        let leave = Arc::new(LeaveWord::default());
         let flag = Arc::clone(&leave);
         thread::Builder::new().name("supervisor".into()).spawn(move || {
             hear(sender, &flag);
@@ -103,19 +115,19 @@ fn end_at_once() -> ! {
 }
 
 /// Returns when standard input closes.
-fn hear(assignments: Sender<Box<Assignment>>, leave: &AtomicBool) {
+fn hear(assignments: Sender<Box<Assignment>>, leave: &LeaveWord) {
     let mut assignments = Some(assignments);
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         match serde_json::from_str(&line) {
             Ok(SupervisorMessage::Run(assignment)) => {
                 // A word that came too late for the last job does not concern this one.
-                leave.store(false, Ordering::Relaxed);
+                leave.tell(None);
                 let _nobody_listens_after_the_end = assignments.as_ref().map(|sender| sender.send(assignment));
             }
-            // Until there are checkpoints, all that can be left behind is what is finished.
-            Ok(SupervisorMessage::FinishSoon | SupervisorMessage::Cancel) => leave.store(true, Ordering::Relaxed),
+            Ok(SupervisorMessage::FinishSoon) => leave.tell(Some(Leave::Keep)),
+            Ok(SupervisorMessage::Cancel) => leave.tell(Some(Leave::Drop)),
             Ok(SupervisorMessage::End) => {
-                leave.store(true, Ordering::Relaxed);
+                leave.tell(Some(Leave::Drop));
                 assignments = None;
             }
             Err(_) => {}

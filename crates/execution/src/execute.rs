@@ -5,18 +5,15 @@ use std::path::Path;
 
 use durable::Access;
 use model::{BaseModel, ModelReference};
-use protocol::{
-    Assignment, FileContent, ImagesOutput, JobOutput, MadeFile, Occasion, Stage, TrainOutput, Txt2ImgParams,
-};
+use protocol::{Assignment, FileContent, ImagesOutput, JobOutput, MadeFile, Occasion, Stage, Txt2ImgParams};
 use training::TrainingJob;
 use txt2img::{Picture, Pipeline};
 
 use crate::compute::Compute;
 use crate::error::{ExecutionError, Result};
+use crate::painter::announce_samples;
+use crate::training_files::{announce_all, model_files, open_trained, train_to_files};
 use crate::warm::Warm;
-
-/// The report of a training: its last file. Where it is, the others are.
-const REPORT: &str = "train.json";
 
 /// Told of each file once it is whole and on the disk.
 pub type Announce<'a> = dyn FnMut(MadeFile) + 'a;
@@ -34,9 +31,11 @@ pub fn execute(
     announce: &mut Announce<'_>,
 ) -> Result<JobOutput<String>> {
     let mut output = JobOutput::default();
-    let mut model: ModelReference = assignment.model.parse()?;
+    let model: ModelReference = assignment.model.parse()?;
+    let mut trained = None;
     if let Some(train) = &assignment.train {
-        let files = model_files(assignment.job.as_str());
+        let files = model_files(assignment.job.as_str(), &train.settings);
+        announce_samples(&assignment.out_dir, announce);
         if assignment.out_dir.join(&files.report).is_file() {
             occasion.begin(Stage::Export);
         } else {
@@ -46,63 +45,36 @@ pub fn execute(
                 base: &base,
                 settings: &train.settings,
                 images_dir: &train.images_dir,
+                class_images_dir: train.class_images_dir.as_deref(),
                 scratch_dir: &assignment.scratch_dir,
+                checkpoint_steps: train.checkpoint_steps,
                 device: compute.device,
                 precision: compute.precision,
+                pictures: None,
+                class_cache_dir: train.class_cache_dir.as_deref(),
             };
-            train_to_files(&job, &assignment.out_dir, &files, occasion)?;
+            train_to_files(&job, &assignment.out_dir, &files, occasion, announce)?;
         }
-        for (file, content) in [
-            (&files.safetensors, FileContent::Model),
-            (&files.checkpoint, FileContent::Model),
-            (&files.report, FileContent::Report),
-        ] {
-            announce(MadeFile { file: file.clone(), content });
+        announce_all(&files, announce);
+        if !assignment.inference.is_empty() {
+            let base = open_trained(&model, &train.settings, assignment.out_dir.join(&files.safetensors))?;
+            // The file goes away with the job: nobody can ask for this model again, so it is not kept warm.
+            trained = Some(Pipeline::load(&base, compute.device, compute.precision)?);
         }
-        model = ModelReference::File(assignment.out_dir.join(&files.safetensors));
         output.train = Some(files);
     }
     if !assignment.inference.is_empty() {
         occasion.begin(Stage::Inference);
-        let pipeline = warm.pipeline(&model, compute)?;
+        let pipeline = match &trained {
+            Some(pipeline) => pipeline,
+            None => warm.pipeline(&model, compute)?,
+        };
         for (item, params) in assignment.inference.iter().enumerate() {
             let target = Target { dir: &assignment.out_dir, name: &|index| format!("{item}-{index}.png") };
             output.inference.push(draw_to_files(pipeline, params, item, &target, occasion, announce)?);
         }
-        if assignment.train.is_some() {
-            // The file goes away with the job: nobody can ask for this model again.
-            warm.cool();
-        }
     }
     Ok(output)
-}
-
-/// The files of a trained model whose names begin with `stem`.
-pub fn model_files(stem: &str) -> TrainOutput<String> {
-    TrainOutput {
-        checkpoint: format!("{stem}.ckpt"),
-        safetensors: format!("{stem}.safetensors"),
-        report: REPORT.into(),
-    }
-}
-
-/// Trains and writes `files` into `out_dir`, the report last.
-///
-/// # Errors
-/// As [`execute`].
-pub fn train_to_files(
-    job: &TrainingJob<'_>,
-    out_dir: &Path,
-    files: &TrainOutput<String>,
-    occasion: &mut Occasion<'_>,
-) -> Result<()> {
-    let trained = training::train(job, occasion)?;
-    occasion.begin(Stage::Export);
-    let weights = trained.over(job.base);
-    model::export(&out_dir.join(&files.safetensors), job.base.config(), &weights)?;
-    model::export(&out_dir.join(&files.checkpoint), job.base.config(), &weights)?;
-    let report = serde_json::to_vec_pretty(&trained.report).unwrap_or_default();
-    write(&out_dir.join(&files.report), &report)
 }
 
 /// Where pictures go.
@@ -143,7 +115,7 @@ pub fn draw_to_files(
     Ok(ImagesOutput { images, parameters: drawing.parameters, info: drawing.info, passback: params.passback.clone() })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let written = durable::write(path, Access::Usual, |file| file.write_all(bytes));
     written.map_err(|source| ExecutionError::Write { path: path.into(), source })
 }

@@ -13,9 +13,11 @@ use txt2img::Txt2ImgError;
 use crate::error::ExecutionError;
 
 /// What an owner can do when the device's memory does not suffice.
-const MEMORY_REMEDY: &str = "The device has too little memory for this job; lower input.train.unet_resolution, \
-                             input.train.unet_batch_size, input.train.text_resolution, input.train.text_batch_size or the \
-                             width, height and batch_size of the pictures.";
+const MEMORY_REMEDY: &str = "The device has too little memory for this job; set input.train.unet_8_bit_adam and \
+                             input.train.text_8_bit_adam, set input.train.gradient_checkpointing, lower \
+                             input.train.unet_resolution, input.train.unet_batch_size, input.train.text_resolution, \
+                             input.train.text_batch_size or the width, height and batch_size of the pictures, or train with \
+                             input.train.network lora.";
 
 /// The failure of a job that asks for more memory than there is.
 pub fn out_of_memory() -> Failure {
@@ -62,12 +64,20 @@ fn of_model(error: &ModelError) -> FailureCode {
 
 fn of_training(error: &TrainingError) -> FailureCode {
     match error {
-        TrainingError::NoImages => FailureCode::DataNoImages,
-        TrainingError::TooManyImages { .. } => FailureCode::DataTooLarge,
-        TrainingError::Image { .. } => FailureCode::DataUnusableImage,
-        TrainingError::Read { source, .. } | TrainingError::Park { source, .. } => of_disk(source),
+        TrainingError::NoImages | TrainingError::ForeignImages { .. } | TrainingError::ConceptFolder { .. } => {
+            FailureCode::DataNoImages
+        }
+        TrainingError::TooManyImages { .. } | TrainingError::TooManyClassImages { .. } => FailureCode::DataTooLarge,
+        TrainingError::Image { .. } | TrainingError::NoUsableImages { .. } => FailureCode::DataUnusableImage,
+        TrainingError::HeldOut { .. } => FailureCode::SettingsUnusable,
+        TrainingError::Read { source, .. }
+        | TrainingError::Park { source, .. }
+        | TrainingError::Write { source, .. } => of_disk(source),
+        TrainingError::Draw(error) => error.downcast_ref().map_or(FailureCode::Internal, of_txt2img),
         TrainingError::TextEncoder { .. } => FailureCode::ModelUnusable,
-        TrainingError::LearningRate { .. } => FailureCode::SettingsUnusable,
+        TrainingError::LearningRate { .. } | TrainingError::EmulatedBf16(_) | TrainingError::Bf16Gradients => {
+            FailureCode::SettingsUnusable
+        }
         TrainingError::Diverged { .. } => FailureCode::TrainingDiverged,
         TrainingError::Model(error) => of_model(error),
         TrainingError::Engine(error) => of_engine(error),

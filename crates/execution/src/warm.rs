@@ -62,9 +62,10 @@ fn files_of(reference: &ModelReference) -> Vec<(PathBuf, u64, Option<SystemTime>
     let mut files = Vec::new();
     match reference {
         ModelReference::File(path)
+        | ModelReference::EmaFile(path)
         | ModelReference::Folder(path)
         | ModelReference::Random { config: RandomConfig::Folder(path), .. } => list(path, DEPTH_MAX, &mut files),
-        ModelReference::Mini | ModelReference::Hub(_) | ModelReference::Random { .. } => {}
+        ModelReference::Mini | ModelReference::Hub { .. } | ModelReference::Random { .. } => {}
     }
     files.sort();
     files

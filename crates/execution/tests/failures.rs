@@ -24,6 +24,27 @@ fn every_failure_has_its_code_and_its_blame() {
     let cases: Vec<(ExecutionError, FailureCode, Blame)> = vec![
         (TrainingError::NoImages.into(), FailureCode::DataNoImages, Blame::Owner),
         (TrainingError::TooManyImages { found: 1001, most: 1000 }.into(), FailureCode::DataTooLarge, Blame::Owner),
+        (
+            TrainingError::ForeignImages { files: 1, example: "IMG_1.HEIC".into() }.into(),
+            FailureCode::DataNoImages,
+            Blame::Owner,
+        ),
+        (
+            TrainingError::ConceptFolder { concept: "zwx".into(), folder: "dog".into(), problem: "is absent" }.into(),
+            FailureCode::DataNoImages,
+            Blame::Owner,
+        ),
+        (
+            TrainingError::NoUsableImages { images: 2, path: "a.jpg".into(), reason: "it is empty".into() }.into(),
+            FailureCode::DataUnusableImage,
+            Blame::Owner,
+        ),
+        (TrainingError::TooManyClassImages { found: 1001, most: 1000 }.into(), FailureCode::DataTooLarge, Blame::Owner),
+        (
+            TrainingError::HeldOut { held_out: 5, usable: 5, most: 4 }.into(),
+            FailureCode::SettingsUnusable,
+            Blame::Owner,
+        ),
         (diverged.into(), FailureCode::TrainingDiverged, Blame::Owner),
         (
             TrainingError::LearningRate { field: "unet_learning_rate", learning_rate: 1e-9, end: 1e-7 }.into(),
@@ -80,8 +101,10 @@ fn a_lack_of_memory_names_the_settings_to_change() {
 }
 
 #[test]
-fn a_photo_that_is_none_is_the_owners_fault() {
+fn a_photo_that_is_none_is_the_owners_fault_where_there_is_no_other() {
     let job = Job::new();
+    fs::remove_dir_all(job.path("images")).unwrap();
+    fs::create_dir(job.path("images")).unwrap();
     fs::write(job.path("images").join("broken.jpg"), b"no picture").unwrap();
     let failed = run(&job.assignment(Some(job.training()), &[]), &mut Warm::default());
     let failure = Failure::from(failed.output.unwrap_err());

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use execution::Warm;
-use protocol::{FileContent, JobEvent, Stage};
+use protocol::{FileContent, JobEvent, MadeFile, Stage};
 use serde_json::json;
 use support::{Job, picture, run, run_until};
 
@@ -26,6 +26,7 @@ fn every_file_is_announced_when_it_is_there_and_named_in_the_output() {
         [
             ("job-1.safetensors", &FileContent::Model),
             ("job-1.ckpt", &FileContent::Model),
+            ("train.html", &FileContent::Report),
             ("train.json", &FileContent::Report),
             ("0-0.png", &image(0, 0, 11)),
             ("0-1.png", &image(0, 1, 12)),
@@ -33,12 +34,27 @@ fn every_file_is_announced_when_it_is_there_and_named_in_the_output() {
         ]
     );
     let train = output.train.unwrap();
-    assert_eq!((train.checkpoint.as_str(), train.report.as_str()), ("job-1.ckpt", "train.json"));
+    assert_eq!((train.checkpoint.as_deref(), train.report.as_str()), (Some("job-1.ckpt"), "train.json"));
     assert_eq!(output.inference[0].images, ["0-0.png", "0-1.png"]);
     assert_eq!(output.inference[0].passback, Some(json!({"order": 5})));
     assert_eq!(output.inference[1].images, ["1-0.png"]);
     let names: Vec<_> = fs::read_dir(job.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 6, "and nothing else lies there: {names:?}");
+    assert_eq!(names.len(), 7, "and nothing else lies there: {names:?}");
+    assert_eq!(fs::read_dir(job.path("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_model_in_diffusers_layout_is_made_where_it_is_asked_for() {
+    let job = Job::new();
+    let mut training = job.training();
+    training.settings.export_diffusers = true;
+    let done = run(&job.assignment(Some(training), &[]), &mut Warm::default());
+    assert_eq!(done.output.unwrap().train.unwrap().diffusers.as_deref(), Some("job-1.diffusers.zip"));
+    assert!(done.files.iter().any(|made| made.file == "job-1.diffusers.zip" && made.content == FileContent::Model));
+    let zip = fs::read(job.out("job-1.diffusers.zip")).unwrap();
+    for file in ["model_index.json", "unet/config.json", "text_encoder/model.safetensors", "vae/config.json"] {
+        assert!(zip.windows(file.len()).any(|bytes| bytes == file.as_bytes()), "{file} is in the zip");
+    }
     assert_eq!(fs::read_dir(job.path("scratch")).unwrap().count(), 0);
 }
 
@@ -66,6 +82,39 @@ fn a_training_that_was_interrupted_before_its_report_is_done_again() {
     fs::remove_file(job.out("train.json")).unwrap();
     let again = run(&assignment, &mut Warm::default());
     assert!(again.events.iter().any(|event| matches!(event, JobEvent::Step { stage: Stage::Unet, .. })));
+}
+
+#[test]
+fn a_training_draws_its_class_first_and_samples_on_the_way_which_are_told_again_by_the_next_attempt() {
+    let job = Job::new();
+    let mut training = job.training();
+    training.settings.class_prompt = Some("a dog".into());
+    training.settings.num_class_images = 1;
+    training.settings.sample_steps = Some(2);
+    training.class_cache_dir = Some(job.path("class-pictures"));
+    let assignment = job.assignment(Some(training), &[]);
+    let done = run(&assignment, &mut Warm::default());
+    done.output.unwrap();
+    let sample = |stage| MadeFile {
+        file: format!("sample-{stage}-00002-0.png"),
+        content: FileContent::Sample { stage, step: 2 },
+    };
+    assert_eq!(done.files[..2], [sample(Stage::Text), sample(Stage::Unet)]);
+    let picture = image::open(job.out("sample-unet-00002-0.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (64, 64));
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(job.out("train.json")).unwrap()).unwrap();
+    assert_eq!(report["stages"][1]["samples"][0]["file"], "sample-unet-00002-0.png");
+    assert_eq!(report["class_images"][0]["caption"], "a dog");
+    let draws =
+        |event: &JobEvent| matches!(event, JobEvent::Note { message } if message.contains("draws 1 picture of"));
+    assert!(done.events.iter().any(draws));
+
+    let again = run(&assignment, &mut Warm::default());
+    assert_eq!(again.files, done.files, "in the same order, though nothing was drawn");
+
+    fs::remove_file(job.out("train.json")).unwrap();
+    let anew = run(&assignment, &mut Warm::default());
+    assert!(!anew.events.iter().any(draws), "the class is in the cache");
 }
 
 #[test]

@@ -9,13 +9,17 @@ use engine::tch::{Device, Kind};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::layers::Loader;
+use crate::options::LoadOptions;
 use crate::reference::{ModelReference, RandomConfig};
 use crate::schedule::NoiseSchedule;
 use crate::text_encoder::TextEncoder;
 use crate::tokenizer::Tokenizer;
 use crate::unet::UNet;
 use crate::vae::Vae;
-use crate::weights::{FolderSource, Part, RandomSource, SingleFileSource, WeightSource, export};
+use crate::weights::{
+    ExportNotes, FolderSource, Lora, Merged, Multipliers, Part, RandomSource, SingleFileSource, WeightSource, export,
+    export_diffusers,
+};
 
 /// A model that networks can be loaded from.
 pub struct BaseModel {
@@ -46,9 +50,20 @@ impl BaseModel {
                 let source = SingleFileSource::open(path)?;
                 (source.config().clone(), Box::new(source))
             }
-            ModelReference::Hub(id) => return Err(ModelError::NotFetched(id.clone())),
+            ModelReference::EmaFile(path) => {
+                let source = SingleFileSource::open_ema(path)?;
+                (source.config().clone(), Box::new(source))
+            }
+            ModelReference::Hub { .. } => return Err(ModelError::NotFetched(reference.to_string())),
         };
         Ok(Self { reference: reference.clone(), config, weights })
+    }
+
+    /// The model with `lora` added to its weights when they are read, as strong as these multipliers say. Its file stays as it
+    /// is; networks that were loaded before do not change.
+    #[must_use]
+    pub fn merged(self, lora: &Lora, multipliers: Multipliers) -> Self {
+        Self { weights: Box::new(Merged::new(self.weights).with(lora, multipliers)), ..self }
     }
 
     /// Sizes of the networks.
@@ -67,9 +82,9 @@ impl BaseModel {
     #[must_use]
     pub fn name(&self) -> String {
         let stem = match &self.reference {
-            ModelReference::File(path) => path.file_stem(),
+            ModelReference::File(path) | ModelReference::EmaFile(path) => path.file_stem(),
             ModelReference::Folder(path) => path.file_name(),
-            ModelReference::Mini | ModelReference::Hub(_) | ModelReference::Random { .. } => None,
+            ModelReference::Mini | ModelReference::Hub { .. } | ModelReference::Random { .. } => None,
         };
         stem.map_or_else(|| self.reference.to_string(), |stem| stem.to_string_lossy().into_owned())
     }
@@ -105,7 +120,15 @@ impl BaseModel {
     /// # Errors
     /// When a tensor is absent, damaged or of another shape, or memory is short.
     pub fn text_encoder(&self, device: Device, kind: Kind) -> Result<TextEncoder> {
-        TextEncoder::load(&self.config.text, self.loader(Part::TextEncoder, device, kind))
+        self.text_encoder_with(device, &LoadOptions::all(kind))
+    }
+
+    /// Loads the text encoder to `device` as `options` say.
+    ///
+    /// # Errors
+    /// As [`Self::text_encoder`], and when an adapter's rank is not positive.
+    pub fn text_encoder_with(&self, device: Device, options: &LoadOptions) -> Result<TextEncoder> {
+        TextEncoder::load(&self.config.text, self.loader(Part::TextEncoder, device, options))
     }
 
     /// Loads the UNet to `device` as `kind`.
@@ -113,7 +136,15 @@ impl BaseModel {
     /// # Errors
     /// As [`Self::text_encoder`].
     pub fn unet(&self, device: Device, kind: Kind) -> Result<UNet> {
-        UNet::load(&self.config.unet, self.loader(Part::Unet, device, kind))
+        self.unet_with(device, &LoadOptions::all(kind))
+    }
+
+    /// Loads the UNet to `device` as `options` say.
+    ///
+    /// # Errors
+    /// As [`Self::text_encoder_with`].
+    pub fn unet_with(&self, device: Device, options: &LoadOptions) -> Result<UNet> {
+        UNet::load(&self.config.unet, self.loader(Part::Unet, device, options))
     }
 
     /// Loads the autoencoder to `device` as `kind`.
@@ -121,20 +152,26 @@ impl BaseModel {
     /// # Errors
     /// As [`Self::text_encoder`].
     pub fn vae(&self, device: Device, kind: Kind) -> Result<Vae> {
-        Vae::load(&self.config.vae, self.loader(Part::Vae, device, kind))
+        Vae::load(&self.config.vae, self.loader(Part::Vae, device, &LoadOptions::all(kind)))
     }
 
-    /// Writes the whole model to one `.safetensors` or `.ckpt` file, tensor by tensor. A trained model is written with
-    /// [`weights::export`](crate::weights::export()) and an [`Overlay`](crate::weights::Overlay).
+    /// Writes the whole model to one `.safetensors` or `.ckpt` file, or to a diffusers folder when the name has no ending,
+    /// tensor by tensor. A trained model is written with [`weights::export`](crate::weights::export()) and an
+    /// [`Overlay`](crate::weights::Overlay).
     ///
     /// # Errors
     /// When a tensor cannot be read or the file cannot be written.
     pub fn export(&self, path: &Path) -> Result<()> {
-        export(path, &self.config, self.weights())
+        // Another form of the same weights says the same of itself.
+        let notes = ExportNotes::default();
+        if path.extension().is_none() {
+            return export_diffusers(path, &self.config, self.weights(), &notes);
+        }
+        export(path, &self.config, self.weights(), &notes).map(|_| ())
     }
 
-    fn loader(&self, part: Part, device: Device, kind: Kind) -> Loader<'_> {
-        Loader::new(self.weights(), part, device, kind)
+    fn loader(&self, part: Part, device: Device, options: &LoadOptions) -> Loader<'_> {
+        Loader::with_options(self.weights(), part, device, options)
     }
 }
 

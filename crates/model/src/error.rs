@@ -8,13 +8,17 @@ use std::path::PathBuf;
 pub enum ModelError {
     /// A MODEL argument that is none of the known forms.
     #[error(
-        "{0:?} is not a model; give mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or \
-         random:sd15, random:mini, random:FOLDER with an optional @SEED"
+        "{0:?} is not a model; give mini, a diffusers folder, a .safetensors or .ckpt file (with @ema for its averaged \
+         weights), a Hub id owner/name with an optional @REVISION, or random:sd15, random:mini, random:FOLDER with an \
+         optional @SEED"
     )]
     UnknownReference(String),
     /// A path that leads nowhere.
     #[error("{0} does not exist; check the path of the model")]
     NoSuchFile(PathBuf),
+    /// Averaged weights are chosen in single files alone.
+    #[error("{0} is a folder; @ema chooses the averaged weights of a single .ckpt or .safetensors file")]
+    EmaOfFolder(PathBuf),
     /// A Hub id that nobody has fetched yet.
     #[error("{0} is a Hub id; it must be downloaded before it can be opened")]
     NotFetched(String),
@@ -87,6 +91,14 @@ pub enum ModelError {
         /// The tensor's name in the file.
         name: String,
     },
+    /// A module of a LoRA that is none, or has no layer to change.
+    #[error("the LoRA's module {name} cannot be used: {reason}")]
+    Lora {
+        /// The module, in kohya's naming.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A `config.json` this project's networks cannot represent.
     #[error("{path}: {reason}")]
     Config {
@@ -95,6 +107,9 @@ pub enum ModelError {
         /// Which key, its value, and what is supported.
         reason: String,
     },
+    /// An adapter without an inside.
+    #[error("the rank of a LoRA adapter is {0}; give at least 1")]
+    AdapterRank(i64),
     /// libtorch refused an operation.
     #[error("tensor engine: {0}")]
     Tensor(#[from] engine::tch::TchError),

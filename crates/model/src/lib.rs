@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`config`]: sizes of every network, read from `config.json`, never assumed
 //! - [`tokenizer`]: CLIP's byte-pair encoding with its bundled vocabulary
+//! - [`options`]: in which dtypes a network is loaded, and what is loaded with it
 //! - [`layers`]: how a network part finds its weights, and the layers that all parts share
 //! - [`text_encoder`], [`unet`], [`vae`]: the networks, one part a file
 //! - [`schedule`]: `alphas_cumprod` and what follows from it
@@ -12,7 +13,9 @@
 pub mod base;
 pub mod config;
 pub mod error;
+mod fingerprint;
 pub mod layers;
+pub mod options;
 pub mod reference;
 pub mod schedule;
 pub mod text_encoder;
@@ -25,11 +28,12 @@ pub use base::BaseModel;
 pub use config::{ModelConfig, PredictionType, ScheduleConfig, TextConfig, UNetConfig, VaeConfig};
 pub use error::ModelError;
 pub use layers::{Loader, count_parameters};
+pub use options::{Dtypes, LoadOptions, LoraSettings};
 pub use reference::{ModelReference, RandomConfig};
 pub use schedule::NoiseSchedule;
 pub use text_encoder::TextEncoder;
 pub use tokenizer::Tokenizer;
 pub use unet::UNet;
 pub use vae::{Posterior, Vae};
-pub use weights::export::export;
-pub use weights::{Overlay, Part, WeightSource};
+pub use weights::export::{ExportNotes, Exported, export, export_diffusers};
+pub use weights::{Lora, LoraModule, Merged, Multipliers, Overlay, Part, WeightSource, write_lora};

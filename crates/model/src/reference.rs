@@ -15,8 +15,15 @@ pub enum ModelReference {
     Folder(PathBuf),
     /// A single `.safetensors` or `.ckpt` file.
     File(PathBuf),
-    /// A repository `owner/name` of a model hub; it must be downloaded first.
-    Hub(String),
+    /// A single file whose UNet is made of the averaged weights that stand beside the plain ones: `PATH@ema`.
+    EmaFile(PathBuf),
+    /// A repository of a model hub; it must be downloaded first: `owner/name`, with an optional `@REVISION`.
+    Hub {
+        /// `owner/name`.
+        repo: String,
+        /// Branch, tag or commit; the hub's main branch when absent.
+        revision: Option<String>,
+    },
     /// Untrained weights: `random:sd15`, `random:mini` or `random:FOLDER`, with an optional `@SEED`.
     Random {
         /// Whose sizes.
@@ -40,10 +47,16 @@ pub enum RandomConfig {
 /// What begins the name of an untrained model.
 const RANDOM: &str = "random:";
 
+/// What follows a file's name when its averaged weights are meant.
+const EMA: &str = "@ema";
+
+/// Longest revision of a hub.
+const REVISION_CHARS_MAX: usize = 200;
+
 impl FromStr for ModelReference {
     type Err = ModelError;
 
-    /// `mini`, `random:…`, a path that exists, or a Hub id, in this order.
+    /// `mini`, `random:…`, a path that exists, such a path with `@ema`, or a Hub id, in this order.
     fn from_str(text: &str) -> Result<Self, ModelError> {
         if text == "mini" {
             return Ok(Self::Mini);
@@ -58,13 +71,14 @@ impl FromStr for ModelReference {
         if path.exists() {
             return Ok(Self::File(path));
         }
-        if is_file_name(text) {
-            return Err(ModelError::NoSuchFile(path));
+        if let Some(path) = text.strip_suffix(EMA).map(PathBuf::from).filter(|path| path.exists()) {
+            return if path.is_dir() { Err(ModelError::EmaOfFolder(path)) } else { Ok(Self::EmaFile(path)) };
         }
-        match is_hub_id(text) {
-            true => Ok(Self::Hub(text.to_owned())),
-            false => Err(ModelError::UnknownReference(text.to_owned())),
+        let file = text.strip_suffix(EMA).unwrap_or(text);
+        if is_file_name(file) {
+            return Err(ModelError::NoSuchFile(PathBuf::from(file)));
         }
+        hub(text).ok_or_else(|| ModelError::UnknownReference(text.to_owned()))
     }
 }
 
@@ -88,14 +102,21 @@ fn is_file_name(text: &str) -> bool {
         || [".safetensors", ".ckpt", ".bin", ".pt"].iter().any(|ending| text.ends_with(ending))
 }
 
-/// `owner/name` in the characters that hubs allow.
-fn is_hub_id(text: &str) -> bool {
+/// `owner/name` or `owner/name@REVISION`, in the characters that hubs allow.
+fn hub(text: &str) -> Option<ModelReference> {
+    let (repo, revision) = match text.split_once('@') {
+        Some((repo, revision)) => (repo, Some(revision)),
+        None => (text, None),
+    };
     let is_part = |part: &str| {
         !part.is_empty()
             && !part.contains("..")
             && part.chars().all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character))
     };
-    text.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name))
+    let is_repo = repo.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name));
+    let is_revision = |revision: &str| revision.len() <= REVISION_CHARS_MAX && revision.split('/').all(is_part);
+    (is_repo && revision.is_none_or(is_revision))
+        .then(|| ModelReference::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
 }
 
 impl fmt::Display for ModelReference {
@@ -103,7 +124,9 @@ impl fmt::Display for ModelReference {
         match self {
             Self::Mini => formatter.write_str("mini"),
             Self::Folder(path) | Self::File(path) => path.display().fmt(formatter),
-            Self::Hub(id) => formatter.write_str(id),
+            Self::EmaFile(path) => write!(formatter, "{}{EMA}", path.display()),
+            Self::Hub { repo, revision: None } => formatter.write_str(repo),
+            Self::Hub { repo, revision: Some(revision) } => write!(formatter, "{repo}@{revision}"),
             Self::Random { config, seed } => write!(formatter, "{RANDOM}{config}@{seed}"),
         }
     }

@@ -1,19 +1,22 @@
 //! CLIP's text model: transformers' `CLIPTextModel`, the half of it that Stable Diffusion reads.
 
+use engine::Segment;
 use engine::tch::{Kind, Tensor};
 
 use crate::config::{Activation, TextConfig};
 use crate::error::{ModelError, Result};
-use crate::layers::{Embedding, LayerNorm, Linear, Loader, NamedTensors, activate, attention};
+use crate::layers::{Embedding, LayerNorm, Linear, Loader, NetworkTensors, activate, attention};
 
 /// The text encoder. Names begin with `text_model.`
 #[derive(Debug)]
 pub struct TextEncoder {
     token_embedding: Embedding,
     position_embedding: Embedding,
-    layers: Vec<EncoderLayer>,
+    layers: Vec<Segment<EncoderLayer>>,
+    /// Whether the backward pass computes layers again.
+    recompute: bool,
     final_layer_norm: LayerNorm,
-    parameters: NamedTensors,
+    tensors: NetworkTensors,
 }
 
 impl TextEncoder {
@@ -32,12 +35,12 @@ impl TextEncoder {
             Embedding::load(&embeddings.at("position_embedding"), config.max_position_embeddings, config.hidden_size)?;
         let layers = root.at("encoder.layers");
         let layers = (0..config.num_hidden_layers)
-            .map(|index| EncoderLayer::load(config, &layers.at(index)))
+            .map(|index| Ok(Segment::new(EncoderLayer::load(config, &layers.at(index).adaptable())?)))
             .collect::<Result<_>>()?;
         let final_layer_norm =
             LayerNorm::load(&root.at("final_layer_norm"), config.hidden_size, config.layer_norm_eps)?;
-        let parameters = loader.into_parameters();
-        Ok(Self { token_embedding, position_embedding, layers, final_layer_norm, parameters })
+        let (recompute, tensors) = (loader.recompute(), loader.into_tensors());
+        Ok(Self { token_embedding, position_embedding, layers, recompute, final_layer_norm, tensors })
     }
 
     /// The context for the UNet.
@@ -62,14 +65,20 @@ impl TextEncoder {
         let mut x = (tokens + self.position_embedding.first(length)).to_kind(compute);
         let used = self.layers.len().saturating_sub(clip_skip.saturating_sub(1));
         for layer in &self.layers[..used] {
-            x = layer.forward(&x);
+            x = layer.forward(&[&x], self.recompute, |layer, inputs| layer.forward(&inputs[0]));
         }
         self.final_layer_norm.forward(&x)
     }
 
     /// The weights by their diffusers names, in order of construction.
     pub fn parameters(&self) -> &[(String, Tensor)] {
-        &self.parameters
+        &self.tensors.parameters
+    }
+
+    /// The adapter's tensors, f32, by kohya's names such as `lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight`
+    /// and `….lora_up.weight`; empty without an adapter.
+    pub fn adapter(&self) -> &[(String, Tensor)] {
+        &self.tensors.adapter
     }
 }
 

@@ -75,6 +75,10 @@ fn a_diffusers_folder_says_its_sizes() {
 fn a_folder_without_a_part_is_refused_by_file() {
     let folder = tempfile::tempdir().unwrap();
     let error = ModelConfig::from_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("it has no unet/config.json"), "{error}");
+    let folder = changed_tiny(&[]);
+    fs::remove_file(folder.path().join("text_encoder/config.json")).unwrap();
+    let error = ModelConfig::from_folder(folder.path()).unwrap_err().to_string();
     assert!(error.contains("text_encoder/config.json"), "{error}");
 }
 

@@ -4,11 +4,17 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use engine::tch::{Device, Kind, Tensor};
 use model::weights::{FolderSource, Format, RandomSource, SingleFileSource, TensorSpec, TensorTable, inventory};
-use model::{ModelConfig, ModelError, Overlay, Part, WeightSource, export};
+use model::{ExportNotes, ModelConfig, ModelError, Overlay, Part, WeightSource};
 use support::{golden, tiny_config};
+
+/// Without a word about where the model comes from.
+fn export(path: &Path, config: &ModelConfig, source: &dyn WeightSource) -> Result<(), ModelError> {
+    model::export(path, config, source, &ExportNotes::default()).map(|_| ())
+}
 
 const POSITION_IDS: &str = "cond_stage_model.transformer.text_model.embeddings.position_ids";
 
@@ -200,6 +206,6 @@ fn the_file_name_chooses_the_format() {
 #[test]
 fn a_folder_that_does_not_exist_is_named() {
     let message =
-        export("no/such/folder/m.ckpt".as_ref(), &tiny_config(), &RandomSource::new(0)).unwrap_err().to_string();
+        export(Path::new("no/such/folder/m.ckpt"), &tiny_config(), &RandomSource::new(0)).unwrap_err().to_string();
     assert!(message.starts_with("no/such/folder/m.ckpt: "), "{message}");
 }

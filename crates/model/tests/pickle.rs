@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use engine::tch::Kind;
@@ -114,6 +115,39 @@ fn a_checkpoint_of_more_than_four_gigabytes_is_read_alike() {
     fs::write(&path, with_long_numbers(&fs::read(&short).unwrap())).unwrap();
     let [long, short] = [&path, &short].map(|path| TensorTable::open(path).unwrap());
     assert_eq!(long.names().len(), short.names().len());
+    for name in short.names() {
+        assert!(long.read(name).unwrap().equal(&short.read(name).unwrap()), "{name}");
+    }
+}
+
+#[test]
+fn weights_behind_the_first_four_gigabytes_are_found() {
+    /// A hole between the first entry and the others, which takes no room on the disk.
+    const HOLE: u64 = 5 << 30;
+    let short = golden("weights/training.ckpt");
+    let long = with_long_numbers(&fs::read(&short).unwrap());
+    let end = long.len() - 98;
+    let (entries, start) = (number(&long, end + 32, 8), number(&long, end + 48, 8));
+    let second = long[4..].windows(4).position(|window| window == b"PK\x03\x04").unwrap() + 4;
+    let mut directory = long[start..end].to_vec();
+    let mut at = 0;
+    for _ in 0..entries {
+        let lengths = [28, 30, 32].map(|field| number(&directory, at + field, 2));
+        at += 46 + lengths.iter().sum::<usize>();
+        let local = number(&directory, at - 8, 8) as u64;
+        if local >= second as u64 {
+            directory[at - 8..at].copy_from_slice(&(local + HOLE).to_le_bytes());
+        }
+    }
+    let behind = end as u64 + HOLE;
+    let last = long_end(behind, entries as u64, directory.len() as u64, start as u64 + HOLE);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.ckpt");
+    let file = fs::File::create(&path).unwrap();
+    file.write_all_at(&long[..second], 0).unwrap();
+    file.write_all_at(&[&long[second..start], &directory, &last].concat(), second as u64 + HOLE).unwrap();
+    assert!(file.metadata().unwrap().len() > HOLE);
+    let [long, short] = [&path, &short].map(|path| TensorTable::open(path).unwrap());
     for name in short.names() {
         assert!(long.read(name).unwrap().equal(&short.read(name).unwrap()), "{name}");
     }

@@ -20,15 +20,22 @@ fn every_form_is_understood_and_printed_back() {
     let random = |config, seed| ModelReference::Random { config, seed };
     let folder = golden("tiny");
     let file = golden("weights/original.ckpt");
-    let hub = ModelReference::Hub("stable-diffusion-v1-5/stable-diffusion-v1-5".into());
+    let hub = |repo: &str, revision: Option<&str>| ModelReference::Hub {
+        repo: repo.into(),
+        revision: revision.map(str::to_owned),
+    };
+    let ema = format!("{}@ema", file.display());
     assert_eq!(parse("mini"), ModelReference::Mini);
     assert_eq!(parse("random:sd15"), random(RandomConfig::Sd15, 0));
     assert_eq!(parse("random:mini@42"), random(RandomConfig::Mini, 42));
     assert_eq!(parse("random:some/folder@7"), random(RandomConfig::Folder("some/folder".into()), 7));
     assert_eq!(parse(folder.to_str().unwrap()), ModelReference::Folder(folder));
+    assert_eq!(parse(&ema), ModelReference::EmaFile(file.clone()));
     assert_eq!(parse(file.to_str().unwrap()), ModelReference::File(file));
-    assert_eq!(parse("stable-diffusion-v1-5/stable-diffusion-v1-5"), hub);
-    for text in ["mini", "random:mini@42", "owner/name.v1"] {
+    let sd15 = "stable-diffusion-v1-5/stable-diffusion-v1-5";
+    assert_eq!(parse(sd15), hub(sd15, None));
+    assert_eq!(parse("owner/name@refs/pr/1"), hub("owner/name", Some("refs/pr/1")));
+    for text in ["mini", "random:mini@42", "owner/name.v1", "owner/name@fp16", &ema] {
         assert_eq!(parse(text).to_string(), text);
     }
 }
@@ -41,18 +48,21 @@ fn an_existing_path_wins_over_a_hub_id() {
 
 #[test]
 fn what_is_no_model_is_refused_with_the_known_forms() {
-    for text in ["", "sd15", "random:", "random:mini@soon", "a b/c", "a/b/c", "../x/y", "owner/"] {
+    for text in
+        ["", "sd15", "random:", "random:mini@soon", "a b/c", "a/b/c", "../x/y", "owner/", "a/b@", "a/b@/c", "a/b@c@d"]
+    {
         assert!(text.parse::<ModelReference>().is_err(), "{text}");
     }
     assert!(refusal("sd15").contains("random:sd15"));
     assert_eq!(refusal("my/model.ckpt"), "my/model.ckpt does not exist; check the path of the model");
+    assert_eq!(refusal("my/model.ckpt@ema"), "my/model.ckpt does not exist; check the path of the model");
     assert!(refusal("./missing").contains("does not exist"));
 }
 
 #[test]
 fn a_hub_id_must_be_fetched_before_it_is_opened() {
-    let error = BaseModel::open(&parse("owner/name")).unwrap_err();
-    assert!(matches!(error, ModelError::NotFetched(id) if id == "owner/name"));
+    let error = BaseModel::open(&parse("owner/name@v2")).unwrap_err();
+    assert!(matches!(error, ModelError::NotFetched(id) if id == "owner/name@v2"));
 }
 
 #[test]

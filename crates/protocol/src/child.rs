@@ -33,6 +33,15 @@ pub struct TrainAssignment {
     pub settings: TrainSettings,
     /// The unpacked images.
     pub images_dir: PathBuf,
+    /// Unpacked images of the class, if the request brought any.
+    #[serde(default)]
+    pub class_images_dir: Option<PathBuf>,
+    /// Where pictures of classes that base models draw are kept for other jobs.
+    #[serde(default)]
+    pub class_cache_dir: Option<PathBuf>,
+    /// Steps between two checkpoints; absent, so many that writing them costs at most 5 % of the time.
+    #[serde(default)]
+    pub checkpoint_steps: Option<u32>,
 }
 
 /// A line to the child. End of input means: end at once, the supervisor is gone.

@@ -65,6 +65,20 @@ pub enum JobEvent {
         /// One sentence.
         message: String,
     },
+    /// Something that was decided on the owner's behalf, or is good to know.
+    Note {
+        /// One sentence.
+        message: String,
+    },
+    /// How well the model does on noise and timesteps that it is never trained on.
+    Validation {
+        /// The stage that is being trained.
+        stage: Stage,
+        /// Its steps done.
+        step: u64,
+        /// The mean loss.
+        loss: f64,
+    },
     /// An attempt was lost with its worker; the job goes back to the queue.
     AttemptLost {
         /// Which attempt, from 1.

@@ -35,13 +35,13 @@ pub use event::{FileContent, JobEvent, Stage};
 pub use failure::{Blame, Failure, FailureCode};
 pub use job::{JobId, JobRecord, JobStatus};
 pub use lr_schedule::LrScheduler;
-pub use occasion::{Occasion, ProgressMeter};
+pub use occasion::{Leave, Occasion, ProgressMeter};
 pub use output::{ImagesOutput, JobOutput, TrainOutput};
 pub use parameter::Parameter;
 pub use request::JobRequest;
 pub use sampler::SamplerName;
 pub use secret::{Secret, SecretUrl};
-pub use train::{TextTraining, TrainSettings};
+pub use train::{CaptionPadding, Concept, Crop, FloatKind, NetworkKind, Profile, TextTraining, TrainSettings};
 pub use txt2img::Txt2ImgParams;
 pub use value::RequestError;
 

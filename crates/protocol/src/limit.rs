@@ -4,6 +4,8 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
+use crate::parameter::Parameter;
+
 /// A limit on the value of a field. The value has the field's type already; see [`crate::parameter::Kind`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Limit {
@@ -52,6 +54,13 @@ pub enum Limit {
         max_items: usize,
         /// Most characters of each.
         max_chars: usize,
+    },
+    /// A list of at most `max_items` objects with these fields, each checked by its own row.
+    Objects {
+        /// Most items.
+        max_items: usize,
+        /// The fields of each.
+        fields: &'static [Parameter],
     },
     /// JSON that takes at most `max_bytes` as compact text.
     Size {
@@ -137,6 +146,7 @@ impl Limit {
                 let fits = |item: &Value| item.as_str().is_some_and(|text| has_at_most(text, *max_chars));
                 items.len() <= *max_items && items.iter().all(fits)
             }),
+            Self::Objects { max_items, .. } => value.as_array().is_some_and(|items| items.len() <= *max_items),
             Self::Size { max_bytes } => takes_at_most(value, *max_bytes),
             Self::Only { values, .. } => values.iter().any(|allowed| is_same(allowed, value)),
         }
@@ -160,6 +170,7 @@ impl Limit {
             Self::Items { max_items, max_chars } => {
                 format!("a list of at most {max_items} texts of at most {max_chars} characters")
             }
+            Self::Objects { max_items, .. } => format!("a list of at most {max_items} objects"),
             Self::Size { max_bytes } => format!("JSON of at most {max_bytes} bytes"),
             Self::Only { values, reason } => {
                 let values: Vec<String> = values.iter().map(ToString::to_string).collect();

@@ -16,8 +16,17 @@ pub struct Occasion<'a> {
     pub clock: &'a dyn Fn() -> Duration,
     /// Local time, `YYYYMMDDhhmmss`, for the texts that describe a picture.
     pub job_timestamp: String,
-    /// True once the work should be left; asked once a step.
-    pub stop: &'a dyn Fn() -> bool,
+    /// How the work should be left, once it should; asked once a step.
+    pub stop: &'a dyn Fn() -> Option<Leave>,
+}
+
+/// How a piece of work is left before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Nobody wants it any more.
+    Drop,
+    /// In a state from which it can go on later.
+    Keep,
 }
 
 impl fmt::Debug for Occasion<'_> {
@@ -47,14 +56,29 @@ impl Occasion<'_> {
         (self.clock)()
     }
 
+    /// How the work should be left, once it should.
+    pub fn leave(&self) -> Option<Leave> {
+        (self.stop)()
+    }
+
     /// True once the work should be left.
     pub fn should_stop(&self) -> bool {
-        (self.stop)()
+        self.leave().is_some()
+    }
+
+    /// Tells the observer what was decided on the owner's behalf.
+    pub fn note(&mut self, message: String) {
+        self.tell(JobEvent::Note { message });
     }
 
     /// A meter of a stage that begins now.
     pub fn meter(&self, stage: Stage, total: u64) -> ProgressMeter {
         ProgressMeter::new(stage, total, self.now())
+    }
+
+    /// A meter of a stage that goes on now, after `done` of its steps.
+    pub fn meter_from(&self, stage: Stage, done: u64, total: u64) -> ProgressMeter {
+        ProgressMeter { done, ..self.meter(stage, total) }
     }
 
     /// Tells the observer that `step` steps of the meter's stage are done.
@@ -69,26 +93,29 @@ impl Occasion<'_> {
 pub struct ProgressMeter {
     stage: Stage,
     total: u64,
+    /// Steps done before it began.
+    done: u64,
     began: Duration,
 }
 
 impl ProgressMeter {
     /// A stage of `total` steps that begins at `now`, a time since any fixed moment.
     pub fn new(stage: Stage, total: u64, now: Duration) -> Self {
-        Self { stage, total, began: now }
+        Self { stage, total, done: 0, began: now }
     }
 
-    /// The event after `step` steps are done (from 1). Speed and time left are taken over the whole stage so far.
+    /// The event after `step` steps are done (from 1). Speed and time left are taken over all steps that the meter saw.
     pub fn step(&self, step: u64, loss: Option<f64>, now: Duration) -> JobEvent {
         // A clock too coarse to see the step must not yield an infinite speed: JSON has none.
         let elapsed = now.saturating_sub(self.began).as_secs_f64().max(1e-9);
+        let here = step.saturating_sub(self.done);
         JobEvent::Step {
             stage: self.stage,
             step,
             total: self.total,
             loss,
-            its_per_s: step as f64 / elapsed,
-            seconds_left: elapsed / (step.max(1) as f64) * self.total.saturating_sub(step) as f64,
+            its_per_s: here as f64 / elapsed,
+            seconds_left: elapsed / (here.max(1) as f64) * self.total.saturating_sub(step) as f64,
         }
     }
 }

@@ -29,18 +29,25 @@ pub struct ImagesOutput<F> {
     pub passback: Option<Value>,
 }
 
-/// The trained model as single files in the original naming, fp16.
+/// The trained model as files in the original naming, fp16.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "F: Deserialize<'de>"))]
 pub struct TrainOutput<F> {
-    /// `{job id}.ckpt`, the format the original endpoint uploads.
-    #[serde(rename = "checkpoint_url")]
-    pub checkpoint: F,
-    /// The same weights as `.safetensors`.
+    /// `{job id}.ckpt`, the format the original endpoint uploads; absent for a LoRA.
+    #[serde(rename = "checkpoint_url", default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<F>,
+    /// The same weights as `.safetensors`; for a LoRA the small file of its matrices.
     #[serde(rename = "safetensors_url")]
     pub safetensors: F,
-    /// `train.json`: losses per step, timings.
+    /// A zip of the model as a folder in diffusers' layout, when it was asked for.
+    #[serde(rename = "diffusers_url", default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub diffusers: Option<F>,
+    /// `train.json`: losses per step, timings, what became of each image.
     #[serde(rename = "report_url")]
     pub report: F,
+    /// The same as a page to look at.
+    #[serde(rename = "report_page_url")]
+    pub report_page: F,
 }
 
 impl<F> Default for JobOutput<F> {
@@ -56,10 +63,12 @@ impl<F> JobOutput<F> {
     /// The first one of `rename`.
     pub fn try_map<G, E>(self, mut rename: impl FnMut(F) -> Result<G, E>) -> Result<JobOutput<G>, E> {
         let train = match self.train {
-            Some(TrainOutput { checkpoint, safetensors, report }) => Some(TrainOutput {
-                checkpoint: rename(checkpoint)?,
+            Some(TrainOutput { checkpoint, safetensors, diffusers, report, report_page }) => Some(TrainOutput {
+                checkpoint: checkpoint.map(&mut rename).transpose()?,
                 safetensors: rename(safetensors)?,
+                diffusers: diffusers.map(&mut rename).transpose()?,
                 report: rename(report)?,
+                report_page: rename(report_page)?,
             }),
             None => None,
         };

@@ -40,6 +40,8 @@ pub enum Kind {
     Text,
     /// A list of texts.
     Texts,
+    /// A list of objects.
+    Objects,
     /// Any JSON.
     Json,
 }
@@ -64,6 +66,7 @@ impl Kind {
             Self::Number => "number",
             Self::Text => "string",
             Self::Texts => "array of strings",
+            Self::Objects => "array of objects",
             Self::Json => "any",
         }
     }
@@ -76,6 +79,7 @@ impl Kind {
             Self::Number => "a number",
             Self::Text => "a text",
             Self::Texts => "a list of texts",
+            Self::Objects => "a list of objects",
             Self::Json => "any JSON value",
         }
     }
@@ -89,6 +93,7 @@ impl Kind {
             Self::Number => number(value).map(Value::from),
             Self::Text => value.is_string().then(|| value.clone()),
             Self::Texts => value.as_array()?.iter().all(Value::is_string).then(|| value.clone()),
+            Self::Objects => value.as_array()?.iter().all(Value::is_object).then(|| value.clone()),
             Self::Json => Some(value.clone()),
         }
     }
@@ -290,6 +295,8 @@ pub(crate) fn object(value: Value, path: &str, expected: &str) -> Result<Map<Str
 ///     }
 /// }
 /// ```
+///
+/// Behind the fields, `also { … }` declares what belongs to the object and is read by code of its own.
 macro_rules! parameters {
     (
         $(#[$meta:meta])*
@@ -299,11 +306,18 @@ macro_rules! parameters {
                 $field:ident $([$($alias:literal),+])? : $ty:ty = $default:expr, $limit:expr;
             )+
         }
+        $(also {
+            $(
+                $(#[doc = $also_doc:literal])+
+                $also:ident : $also_ty:ty = $also_default:expr;
+            )+
+        })?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
         $visibility struct $name {
             $( $(#[doc = $doc])+ pub $field: $ty, )+
+            $($( $(#[doc = $also_doc])+ pub $also: $also_ty, )+)?
         }
 
         #[allow(unused_imports, dead_code, reason = "an object may have fields of few kinds, and be read in one way only")]
@@ -330,7 +344,10 @@ macro_rules! parameters {
                 use $crate::parameter::*;
                 let mut rows = Self::table().iter();
                 let mut row = || rows.next().expect("the table has a row for each field, in this order");
-                Ok(Self { $( $field: take(fields, path, row(), $default)?, )+ })
+                Ok(Self {
+                    $( $field: take(fields, path, row(), $default)?, )+
+                    $($( $also: $also_default, )+)?
+                })
             }
 
             /// The fields, in the order of declaration.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::bucket::{Bucket, S3Config};
 use crate::parameter::{Secrecy, object, parameters, refuse_unknown};
 use crate::secret::revealed;
-use crate::train::{TrainOrigin, parse_job};
+use crate::train::{TrainOrigin, TrainRequest, parse_job};
 use crate::value::describe;
 use crate::{RequestError, Secret, SecretUrl, TrainSettings, Txt2ImgParams};
 
@@ -51,9 +51,29 @@ pub struct Sources {
     pub data_url: Option<SecretUrl>,
     /// A model repository to start from.
     pub hf_model: Option<String>,
+    /// Its branch, tag or commit.
+    #[serde(default)]
+    pub hf_revision: Option<String>,
     /// A checkpoint to start from; never beside `hf_model`. Without both, the service's own base model.
     #[serde(with = "revealed")]
     pub ckpt_link: Option<SecretUrl>,
+    /// A zip of images of the class.
+    #[serde(default, with = "revealed")]
+    pub class_data_url: Option<SecretUrl>,
+    /// The zips of each concept, in the order of the settings' concepts.
+    #[serde(default)]
+    pub concepts: Vec<ConceptSources>,
+}
+
+/// The zips of one of several concepts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ConceptSources {
+    /// Its own zip of images; absent when they lie in a folder of the job's.
+    #[serde(with = "revealed")]
+    pub data_url: Option<SecretUrl>,
+    /// A zip of images of its class.
+    #[serde(with = "revealed")]
+    pub class_data_url: Option<SecretUrl>,
 }
 
 /// What only the supervisor may know.
@@ -128,10 +148,7 @@ impl JobRequest {
             .shift_remove("input")
             .ok_or_else(|| RequestError::Missing { path: "input".into(), expected: EXPECTED.into() })?;
         let mut input = object(input, "input", EXPECTED)?;
-        let (train, origin) = match given(&mut input, "train") {
-            Some(train) => parse_job(train, "input.train").map(|(settings, origin)| (Some(settings), Some(origin)))?,
-            None => (None, None),
-        };
+        let train = given(&mut input, "train").map(|train| parse_job(train, "input.train")).transpose()?;
         let inference = parse_inference(given(&mut input, "inference"))?;
         input.shift_remove("train");
         refuse_unknown(&input, "input", &["train", "inference"])?;
@@ -148,15 +165,22 @@ impl JobRequest {
         body.retain(|key, value| value != "" || !Envelope::has(key));
         let Envelope { webhook } = Envelope::take(&mut body, "")?;
         let bucket = given(&mut body, "s3Config").map(|config| S3Config::parse(config, "s3Config")).transpose()?;
-        let (sources, hf_token) = origin.map(apart).unwrap_or_default();
+        let (train, sources, hf_token) = match train.map(apart) {
+            Some((settings, sources, hf_token)) => (Some(settings), sources, hf_token),
+            None => (None, Sources::default(), None),
+        };
         let secrets = Secrets { hf_token, webhook, bucket: bucket.map(Bucket::from) };
         Ok(Self { settings: Settings { train, inference, policy }, sealed: Sealed { sources, secrets } })
     }
 }
 
-fn apart(origin: TrainOrigin) -> (Sources, Option<Secret>) {
-    let TrainOrigin { data_url, hf_model, hf_token, ckpt_link } = origin;
-    (Sources { data_url, hf_model, ckpt_link }, hf_token)
+fn apart(request: TrainRequest) -> (TrainSettings, Sources, Option<Secret>) {
+    let TrainOrigin { data_url, hf_model, hf_revision, hf_token, ckpt_link, class_data_url } = request.origin;
+    let concepts = request.concepts.into_iter();
+    let concepts = concepts
+        .map(|concept| ConceptSources { data_url: concept.data_url, class_data_url: concept.class_data_url })
+        .collect();
+    (request.settings, Sources { data_url, hf_model, hf_revision, ckpt_link, class_data_url, concepts }, hf_token)
 }
 
 /// Removes a field; null counts as absent.

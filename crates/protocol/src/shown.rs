@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::bucket::S3Config;
-use crate::limit::is_http_url;
+use crate::limit::{Limit, is_http_url};
 use crate::parameter::{Parameter, Secrecy};
 use crate::request::Envelope;
 use crate::secret::{STARS, without_secrets};
@@ -37,6 +37,11 @@ pub fn shown_request(body: Value) -> Value {
 fn hide(object: &mut Value, fields: &[Parameter]) {
     if !object.is_object() && !object.is_null() {
         *object = STARS.into();
+    }
+    for field in fields {
+        if let (Limit::Objects { fields, .. }, Some(Value::Array(items))) = (&field.limit, object.get_mut(field.name)) {
+            items.iter_mut().for_each(|item| hide(item, fields));
+        }
     }
     for field in fields.iter().filter(|field| field.secrecy != Secrecy::Open) {
         for name in std::iter::once(&field.name).chain(field.aliases) {

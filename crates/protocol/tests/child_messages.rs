@@ -72,14 +72,16 @@ fn the_child_names_all_files_it_made_in_the_end() {
             passback: None,
         }],
         train: Some(TrainOutput {
-            checkpoint: "job-1.ckpt".into(),
+            checkpoint: Some("job-1.ckpt".into()),
             safetensors: "job-1.safetensors".into(),
+            diffusers: None,
             report: "train.json".into(),
+            report_page: "train.html".into(),
         }),
     };
     is_line(
         &ChildMessage::Done(output),
-        r#"{"message":"done","content":{"inference":[{"images":["0-0.png"],"parameters":{"steps":4},"info":"{}","passback":null}],"train":{"checkpoint_url":"job-1.ckpt","safetensors_url":"job-1.safetensors","report_url":"train.json"}}}"#,
+        r#"{"message":"done","content":{"inference":[{"images":["0-0.png"],"parameters":{"steps":4},"info":"{}","passback":null}],"train":{"checkpoint_url":"job-1.ckpt","safetensors_url":"job-1.safetensors","report_url":"train.json","report_page_url":"train.html"}}}"#,
     );
     is_line(&ChildMessage::Done(JobOutput::default()), r#"{"message":"done","content":{}}"#);
 }
@@ -142,7 +144,13 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
     let assignment = Assignment {
         job: "job-1".parse().unwrap(),
         model: "mini".into(),
-        train: Some(TrainAssignment { settings: settings.train.unwrap(), images_dir: "/data/images".into() }),
+        train: Some(TrainAssignment {
+            settings: settings.train.unwrap(),
+            images_dir: "/data/images".into(),
+            checkpoint_steps: None,
+            class_images_dir: None,
+            class_cache_dir: None,
+        }),
         inference: settings.inference,
         out_dir: "/data/out".into(),
         scratch_dir: "/data/scratch".into(),
@@ -153,8 +161,17 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
             r#"{"command":"run","job":"job-1","model":"mini","train":{"settings":{"#,
             r#""concept_name":null,"offset_noise":false,"pndm_scheduler":false,"text_steps":350,"text_seed":555,"text_batch_size":1,"text_resolution":512,"#,
             r#""text_learning_rate":1e-6,"text_lr_scheduler":"linear","text_8_bit_adam":false,"#,
-            r#""text_training":"frozen_unet","unet_seed":555,"unet_batch_size":1,"unet_resolution":512,"unet_epochs":150,"#,
-            r#""unet_learning_rate":2e-6,"unet_lr_scheduler":"linear","unet_8_bit_adam":false},"images_dir":"/data/images"},"#,
+            r#""unet_seed":555,"unet_batch_size":1,"unet_resolution":512,"unet_epochs":150,"#,
+            r#""unet_learning_rate":2e-6,"unet_lr_scheduler":"linear","unet_8_bit_adam":false,"#,
+            r#""profile":"recommended","text_training":null,"caption_padding":null,"verbatim_concept_name":null,"#,
+            r#""caption_files":null,"exif_orientation":null,"crop":null,"crops_per_image":null,"#,
+            r#""aspect_ratio_buckets":false,"horizontal_flip":false,"frozen_batches":null,"latent_scaling_factor":null,"#,
+            r#""offset_noise_strength":0.1,"network":"full","lora_rank":16,"lora_alpha":null,"class_prompt":null,"#,
+            r#""num_class_images":100,"prior_loss_weight":1.0,"min_snr_gamma":null,"ema_decay":null,"#,
+            r#""held_out_images":0,"validation_steps":null,"sample_steps":null,"sample_prompts":[],"precision":null,"#,
+            r#""gradient_precision":null,"gradient_checkpointing":null,"gradient_accumulation_steps":1,"#,
+            r#""adam_8_bit_block_size":null,"ckpt_ema":false,"export_diffusers":false,"concepts":[]},"#,
+            r#""images_dir":"/data/images","class_images_dir":null,"class_cache_dir":null,"checkpoint_steps":null},"#,
             r#""inference":[{"enable_hr":false,"denoising_strength":0.0,"firstphase_width":0,"firstphase_height":0,"#,
             r#""hr_scale":2.0,"hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"#,
             r#""prompt":"line one\nline two","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0.0,"#,

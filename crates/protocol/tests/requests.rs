@@ -192,7 +192,11 @@ fn limits_are_stated_in_full() {
         ("unet_batch_size", json!(0), "0, but must be a whole number from 1 to 16."),
         ("unet_learning_rate", json!(-0.5), "-0.5, but must be a number from 0 to 1."),
         ("text_seed", json!(-1), "-1, but must be a whole number from 0 to 4294967295."),
-        ("text_8_bit_adam", json!(true), "true, but must be false (8-bit Adam is not available in this version)."),
+        (
+            "adam_8_bit_block_size",
+            json!(512),
+            "512, but must be 256 or 2048 (the sizes that bitsandbytes has had) or null.",
+        ),
     ];
     for (field, value, rest) in cases {
         assert_eq!(refusal(&with(&format!("/input/train/{field}"), value)), format!("input.train.{field} is {rest}"));
@@ -215,7 +219,7 @@ fn an_unknown_key_is_told_the_nearest_known_one_or_all_of_them() {
     assert_eq!(unknown("/input/trian"), "input.trian is not a known parameter; perhaps train was meant.");
     assert_eq!(unknown("/input/zzzzzzzzzz"), "input.zzzzzzzzzz is not a known parameter; known are train, inference.");
     let sentence = unknown("/input/train/a_key_far_from_all_others");
-    assert!(sentence.contains("known are data_url, hf_model, hf_token"), "{sentence}");
+    assert!(sentence.contains("known are data_url, hf_model, hf_revision, hf_token"), "{sentence}");
 }
 
 #[test]
@@ -417,4 +421,58 @@ fn a_body_that_is_not_json_names_the_place() {
         RequestError::NotJson { reason }.to_string(),
         "The body is not valid JSON (expected value at line 1 column 11); send a JSON object with the key \"input\"."
     );
+}
+
+#[test]
+fn a_lora_that_names_no_learning_rate_gets_the_usual_ones_of_loras() {
+    let rates = |train: Value| {
+        let settings = TrainSettings::parse_alone(train, "train").unwrap();
+        (settings.text_learning_rate, settings.unet_learning_rate)
+    };
+    assert_eq!(rates(json!({})), (1e-6, 2e-6));
+    assert_eq!(rates(json!({"network": "lora"})), (5e-5, 1e-4));
+    assert_eq!(rates(json!({"network": "lora", "unet_learning_rate": 1e-5})), (5e-5, 1e-5));
+}
+
+#[test]
+fn several_concepts_have_names_and_folders_of_their_own() {
+    let body = json!({"input": {"train": {
+        "data_url": "https://photos.example/both.zip",
+        "concepts": [
+            {"concept_name": "rex", "folder": "dog", "class_prompt": "a dog"},
+            {"concept_name": "mia", "data_url": "https://photos.example/cat.zip"},
+        ],
+    }}});
+    let train = parsed(&body).settings.train.unwrap();
+    let folders: Vec<_> =
+        train.concepts.iter().map(|concept| (concept.name.as_str(), concept.folder.as_str())).collect();
+    assert_eq!(folders, [("rex", "dog"), ("mia", "concept-1")]);
+    assert_eq!(train.concepts[0].class_prompt.as_deref(), Some("a dog"));
+}
+
+#[test]
+fn concepts_are_refused_where_it_is_not_clear_which_images_are_theirs() {
+    let refused = |train: Value| refusal(&json!({"input": {"train": train}}));
+    let zip = "https://photos.example/a.zip";
+    let cases = [
+        (json!({"data_url": zip, "concepts": [{"concept_name": "rex"}]}), "input.train.concepts[0].folder is missing"),
+        (json!({"concepts": [{"concept_name": "rex", "folder": "dog"}]}), "input.train.data_url is missing"),
+        (
+            json!({"concepts": [{"concept_name": "rex", "folder": "dog", "data_url": zip}]}),
+            "input.train.concepts[0].data_url and input.train.concepts[0].folder are both given",
+        ),
+        (json!({"data_url": zip, "concepts": [{"folder": "dog"}]}), "input.train.concepts[0].concept_name is missing"),
+        (
+            json!({"data_url": zip, "concepts": [{"concept_name": "rex", "folder": "../dog"}]}),
+            "input.train.concepts[0].folder is the text \"../dog\", but must be",
+        ),
+        (
+            json!({"concept_name": "rex", "concepts": [{"concept_name": "mia", "data_url": zip}]}),
+            "input.train.concept_name and input.train.concepts are both given",
+        ),
+    ];
+    for (train, begins) in cases {
+        let sentence = refused(train);
+        assert!(sentence.starts_with(begins), "{sentence}");
+    }
 }

@@ -147,3 +147,15 @@ fn job_ids_are_safe_in_paths_and_random_ones_have_runpods_form() {
         assert!(serde_json::from_value::<JobId>(json!(bad)).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn the_address_of_a_concepts_zip_is_shown_without_its_signature() {
+    let signed = |name: &str| format!("https://user:{TOKEN}@photos.example/{name}.zip?sig={TOKEN}");
+    let concept = json!({"concept_name": "dog", "data_url": signed("dog"), "class_data_url": signed("dogs")});
+    let body = json!({"input": {"train": {"concepts": [concept]}}});
+    let shown = shown_request(body.clone()).to_string();
+    assert!(shown.contains("https://photos.example/dogs.zip?***") && !shown.contains(TOKEN), "{shown}");
+    let request = JobRequest::parse(body).unwrap();
+    assert!(!serde_json::to_string(&request.settings).unwrap().contains("example"), "settings hold no source");
+    assert_eq!(request.sealed.sources.concepts[0].data_url.as_ref().unwrap().reveal(), signed("dog"));
+}

@@ -61,6 +61,7 @@ fn every_text_has_a_greatest_length_and_every_list_a_greatest_count() {
                 Limit::Length { .. } | Limit::Url { .. } | Limit::Pattern(_) | Limit::OneOf { .. } | Limit::Only { .. }
             ),
             Kind::Texts => matches!(row.limit, Limit::Items { .. }),
+            Kind::Objects => matches!(row.limit, Limit::Objects { .. }),
             Kind::Json => matches!(row.limit, Limit::Size { .. }),
             Kind::Integer | Kind::Number => {
                 matches!(row.limit, Limit::Range { .. } | Limit::Multiple { .. } | Limit::Only { .. })

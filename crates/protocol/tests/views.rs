@@ -52,9 +52,11 @@ fn completed() -> JobRecord {
             passback: Some(json!("mine")),
         }],
         train: Some(TrainOutput {
-            checkpoint: file("job-1.ckpt"),
+            checkpoint: Some(file("job-1.ckpt")),
             safetensors: file("job-1.safetensors"),
+            diffusers: None,
             report: file("train.json"),
+            report_page: file("train.html"),
         }),
     };
     JobRecord { output: Some(serde_json::to_value(output).unwrap()), ..ended(JobStatus::Completed) }
@@ -124,7 +126,7 @@ fn a_file_that_a_running_job_reports_has_an_address() {
 fn a_completed_job() {
     assert_eq!(
         text(&completed(), ApiVersion::V2),
-        r#"{"delayTime":2624,"executionTime":40213,"id":"job-1","output":{"inference":[{"images":["https://api.example/job-1/2/0-0.png","https://api.example/job-1/2/0-1.png"],"parameters":{"prompt":"a dog"},"info":"{\"seed\": 1}","passback":"mine"}],"train":{"checkpoint_url":"https://api.example/job-1/2/job-1.ckpt","safetensors_url":"https://api.example/job-1/2/job-1.safetensors","report_url":"https://api.example/job-1/2/train.json"}},"status":"COMPLETED","workerId":"local-0"}"#
+        r#"{"delayTime":2624,"executionTime":40213,"id":"job-1","output":{"inference":[{"images":["https://api.example/job-1/2/0-0.png","https://api.example/job-1/2/0-1.png"],"parameters":{"prompt":"a dog"},"info":"{\"seed\": 1}","passback":"mine"}],"train":{"checkpoint_url":"https://api.example/job-1/2/job-1.ckpt","safetensors_url":"https://api.example/job-1/2/job-1.safetensors","report_url":"https://api.example/job-1/2/train.json","report_page_url":"https://api.example/job-1/2/train.html"}},"status":"COMPLETED","workerId":"local-0"}"#
     );
     let v1 = view(&completed(), ApiVersion::V1);
     assert_eq!((&v1["gpu"], &v1["input"]), (&json!("local"), &completed().request["input"]));

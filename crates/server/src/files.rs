@@ -14,6 +14,10 @@ use crate::byte_range::{AskedRange, asked_range};
 use crate::error::ApiError;
 use crate::state::AppState;
 
+/// A report page tells of texts that strangers wrote: whatever they hold, nothing runs, nothing is loaded, and the page is no part
+/// of this origin.
+const REPORT_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
 /// What a signed address carries behind the question mark.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Signature {
@@ -59,13 +63,15 @@ async fn answer(artifact: Artifact, key: &ArtifactKey, headers: &HeaderMap) -> R
         AskedRange::Outside => return Err(ApiError::RangeNotSatisfiable { len_bytes }),
     };
     let file = key.file_name();
+    let shown = file.ends_with(".png") || file.ends_with(".html");
     // Key and file names are plain ASCII, so they fit a header as they are.
-    let disposition = format!("{}; filename=\"{file}\"", if file.ends_with(".png") { "inline" } else { "attachment" });
+    let disposition = format!("{}; filename=\"{file}\"", if shown { "inline" } else { "attachment" });
     let mut response_headers = HeaderMap::from_iter([
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type(file))),
         (header::CONTENT_LENGTH, (range.end - range.start).into()),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(REPORT_POLICY)),
         // A finished file never changes; but a shared cache would serve it beyond its address's end.
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable")),
     ]);
@@ -81,6 +87,7 @@ async fn answer(artifact: Artifact, key: &ArtifactKey, headers: &HeaderMap) -> R
 fn content_type(file: &str) -> &'static str {
     match file.rsplit_once('.').map(|(_, extension)| extension) {
         Some("png") => "image/png",
+        Some("html") => "text/html; charset=utf-8",
         Some("json") => "application/json",
         _ => "application/octet-stream",
     }

@@ -44,6 +44,20 @@ async fn an_address_in_the_output_gives_its_file_without_a_key() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_report_is_shown_and_nothing_in_it_can_run() {
+    let site = Site::open().await;
+    site.run(&smallest()).await;
+    let id = site.complete_next().await;
+    let page = path_of(&site.status("v2", &id).await["output"]["train"]["report_page_url"]);
+    let answer = fetch(&site, &page).await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "<p>a report</p>"));
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(answer.header("content-disposition"), Some("inline; filename=\"train.html\""));
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("sandbox; default-src 'none';"), "{policy}");
+}
+
+#[tokio::test]
 async fn addresses_begin_with_the_public_url_or_else_with_the_name_that_was_asked() {
     let (site, ..) = completed().await;
     site.run(&smallest()).await;

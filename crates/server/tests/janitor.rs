@@ -77,7 +77,7 @@ async fn a_completed_job_keeps_the_files_of_the_attempt_that_completed_it() {
     assert_eq!(site.complete_next().await, id);
     site.advance_ms(30_000);
     janitor(&site, None).tidy().await.unwrap();
-    assert_eq!(files(&site, &id), ["2/0-0.png", "2/model.ckpt", "2/model.safetensors", "2/train.json"]);
+    assert_eq!(files(&site, &id), ["2/0-0.png", "2/model.ckpt", "2/model.safetensors", "2/train.html", "2/train.json"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
-//! The caption (training prompt) that an image's file name stands for: the original endpoint's rule, spec section 1.4.
+//! The caption (training prompt) that a name stands for: the original endpoint's rule, spec section 1.4; and the caption
+//! that a text file beside an image holds.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A word that the original's own tools put into file names; it never reaches a caption.
 const MARKER: &str = "conceptimagedb";
@@ -10,13 +12,65 @@ const MARKER: &str = "conceptimagedb";
 ///
 /// `wixbs (0).jpg` becomes `wixbs `, and `mid-century_chair (2).jpeg` becomes `midcentury chair `.
 pub fn from_file_name(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    from_stem(&path.file_stem().unwrap_or_default().to_string_lossy())
+}
+
+/// The caption of every image of a concept: its name as it is, or, where it is not `verbatim`, what the original made of it.
+/// That one renamed the files to `"<concept> (<number>).jpg"` first, so digits and hyphens are lost and a space is added.
+pub fn from_concept_name(name: &str, verbatim: bool) -> String {
+    if verbatim { name.to_owned() } else { from_stem(&format!("{name} ()")) }
+}
+
+fn from_stem(stem: &str) -> String {
     let kept: String = stem
         .chars()
         .filter(|&c| !is_digit(c) && !matches!(c, '(' | ')' | '-'))
         .map(|c| if c == '_' { ' ' } else { c })
         .collect();
     kept.replace(MARKER, "")
+}
+
+/// File name extensions of captions beside an image, the first one that is there counts.
+const CAPTION_EXTENSIONS: [&str; 3] = ["txt", "TXT", "caption"];
+/// Largest caption file. The text encoder reads 75 tokens, so a larger file is no caption.
+const CAPTION_FILE_BYTES_MAX: u64 = 65_536;
+
+/// A caption file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableCaption {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What the text file beside `image` says: of `dog.jpg`, the first line with something in it of `dog.txt` or `dog.caption`,
+/// without the space around it. Nothing when there is no such file, or when it is empty.
+///
+/// # Errors
+/// When the file is there but cannot be read, is no UTF-8 text or too large.
+pub fn from_file_beside(image: &Path) -> Result<Option<String>, UnusableCaption> {
+    // A link is no caption: it could lead out of the data set.
+    let is_file = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|data| data.is_file());
+    let Some(path) = CAPTION_EXTENSIONS.iter().map(|extension| image.with_extension(extension)).find(is_file) else {
+        return Ok(None);
+    };
+    match first_line(&path) {
+        Ok(line) => Ok(line),
+        Err(reason) => Err(UnusableCaption { path, reason }),
+    }
+}
+
+/// The first line of a file that is not blank, or the reason why it cannot be told.
+fn first_line(path: &Path) -> Result<Option<String>, String> {
+    let bytes = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if bytes > CAPTION_FILE_BYTES_MAX {
+        return Err(format!("it has {bytes} bytes, but a caption has at most {CAPTION_FILE_BYTES_MAX}"));
+    }
+    let text = fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(text).map_err(|_| "it is no UTF-8 text".to_owned())?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned))
 }
 
 /// True for what Python's `str.isdigit` calls a digit: the decimal digits of every script, and the superscript,

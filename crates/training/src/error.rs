@@ -10,12 +10,67 @@ use protocol::Stage;
 pub enum TrainingError {
     /// The data set holds nothing to train on.
     #[error(
-        "the data set (data_url, or --data on the command line) holds no images; put .jpg, .jpeg or .png files into it"
+        "the data set (data_url, or --data on the command line) holds no images; put .jpg, .jpeg, .png, .webp or .bmp files \
+         into it"
     )]
     NoImages,
+    /// The data set holds pictures, but none in a format that is read.
+    #[error(
+        "the data set holds no images that are read, but {files} of other formats, such as {example}; save them as .jpg or \
+         .png"
+    )]
+    ForeignImages {
+        /// How many.
+        files: usize,
+        /// The first of them, as it lies in the data set.
+        example: PathBuf,
+    },
+    /// A concept's folder holds nothing to train on.
+    #[error("the folder {folder:?} of the concept {concept:?} {problem}")]
+    ConceptFolder {
+        /// The concept's name.
+        concept: String,
+        /// Its folder in the data set.
+        folder: String,
+        /// What is wrong with it, and what helps.
+        problem: &'static str,
+    },
+    /// Not one of several images can be used.
+    #[error("none of the {images} images can be used: {path} is not a usable image, because {reason}; replace them")]
+    NoUsableImages {
+        /// How many there are.
+        images: usize,
+        /// The first of them, as it lies in the data set.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Too few images are left to train on.
+    #[error(
+        "held_out_images is {held_out}, but with {usable} usable images at most {most} can be held out; lower it or add \
+         images"
+    )]
+    HeldOut {
+        /// How many are to be held out.
+        held_out: usize,
+        /// How many images there are.
+        usable: usize,
+        /// How many may be held out, so that one of each concept remains.
+        most: usize,
+    },
     /// The data set holds more images than one job may train on.
     #[error("the data set holds {found} images, but at most {most} are trained on; split it")]
     TooManyImages {
+        /// Images found.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// There are more class images than one job may train on.
+    #[error(
+        "there are {found} class images, but at most {most} are trained on; lower num_class_images, or leave some out of class_data_url"
+    )]
+    TooManyClassImages {
         /// Images found.
         found: usize,
         /// The limit.
@@ -61,6 +116,18 @@ pub enum TrainingError {
         /// Where the schedule ends.
         end: f64,
     },
+    /// bf16 arithmetic on a processor without instructions for it.
+    #[error(
+        "precision is bf16, but this worker's processor ({0}) would have to emulate it, about a hundred times slower; leave \
+         precision out, or give fp32"
+    )]
+    EmulatedBf16(engine::ProcessorCapability),
+    /// bf16 gradients of f32 arithmetic.
+    #[error(
+        "gradient_precision is bf16, but the training computes in fp32, whose gradients are fp32; give precision bf16, too, or \
+         leave gradient_precision out"
+    )]
+    Bf16Gradients,
     /// The loss or the gradients are no numbers any more: the training diverged.
     #[error(
         "the {} stage diverged at step {step}: {what} is not a finite number; lower {}_learning_rate (it is {learning_rate})",
@@ -84,6 +151,17 @@ pub enum TrainingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A picture could not be kept.
+    #[error("{path} could not be written: {source}; free some disk space")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Draw(Box<dyn std::error::Error + Send + Sync>),
     /// Whoever asked for the training wants it left.
     #[error("the training was stopped")]
     Stopped,

@@ -12,8 +12,18 @@ use std::f64::consts::TAU;
 use engine::Philox;
 use engine::tch::Tensor;
 
-/// Strength of offset noise, fixed in the original (spec section 4).
-pub const OFFSET_NOISE_STRENGTH: f64 = 0.1;
+/// Noise that is constant over each channel of an item, added to the usual one (CrossLabs, "Diffusion with offset noise",
+/// 2023). It is not normalised again: with the original's strength of 0.1 (spec section 4) the variance is 1.01.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OffsetNoise {
+    /// Its deviation; 0 for none.
+    pub strength: f64,
+}
+
+impl OffsetNoise {
+    /// The usual noise alone.
+    pub const NONE: Self = Self { strength: 0.0 };
+}
 
 /// What a random number is for. The values are part of what a seed means: never renumber them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +42,18 @@ pub enum Stream {
     OffsetNoise = 6,
     /// The timesteps.
     Timestep = 7,
+    /// Whether a step takes an image mirrored.
+    Flip = 8,
+    /// The order of the class images; the step is the pass over them.
+    ClassOrder = 9,
+    /// The noise of validation; the step is the pair of image and timestep. Never used in training.
+    ValidationNoise = 20,
+    /// The timesteps of validation.
+    ValidationTimestep = 21,
+    /// The seeds of class pictures that the base model draws.
+    ClassSeed = 22,
+    /// The seeds of sample pictures.
+    SampleSeed = 23,
 }
 
 /// All streams of one seed.
@@ -96,6 +118,8 @@ pub struct StepNoise {
     pub timesteps: Tensor,
     /// One number per item, uniform in [0, 1): chooses among the item's crops.
     pub crop_choices: Vec<f64>,
+    /// Whether each item is taken mirrored, where its image was also encoded so.
+    pub mirrored: Vec<bool>,
 }
 
 /// Where the stage loop gets its randomness from.
@@ -109,13 +133,12 @@ pub trait NoiseSource: std::fmt::Debug {
 pub struct SeededNoise {
     streams: Streams,
     timesteps: usize,
-    offset_noise: bool,
+    offset_noise: OffsetNoise,
 }
 
 impl SeededNoise {
-    /// The noise of `streams` for a schedule of `timesteps`; with `offset_noise`, `noise` gets a part that is constant over each channel and is not
-    /// normalised again, so its variance is 1.01.
-    pub fn new(streams: Streams, timesteps: usize, offset_noise: bool) -> Self {
+    /// The noise of `streams` for a schedule of `timesteps`.
+    pub fn new(streams: Streams, timesteps: usize, offset_noise: OffsetNoise) -> Self {
         Self { streams, timesteps, offset_noise }
     }
 }
@@ -124,9 +147,9 @@ impl NoiseSource for SeededNoise {
     fn draw(&self, step: u64, shape: &[i64]) -> StepNoise {
         let items = 0..shape[0] as usize;
         let mut noise = self.streams.normal(Stream::Noise, step, shape);
-        if self.offset_noise {
+        if self.offset_noise != OffsetNoise::NONE {
             let offset = self.streams.normal(Stream::OffsetNoise, step, &[shape[0], shape[1], 1, 1]);
-            noise += offset * OFFSET_NOISE_STRENGTH;
+            noise += offset * self.offset_noise.strength;
         }
         let timesteps: Vec<i64> =
             items.clone().map(|item| self.streams.below(Stream::Timestep, step, item, self.timesteps) as i64).collect();
@@ -134,7 +157,8 @@ impl NoiseSource for SeededNoise {
             posterior: self.streams.normal(Stream::Posterior, step, shape),
             noise,
             timesteps: Tensor::from_slice(&timesteps),
-            crop_choices: items.map(|item| self.streams.uniform(Stream::CropChoice, step, item)).collect(),
+            crop_choices: items.clone().map(|item| self.streams.uniform(Stream::CropChoice, step, item)).collect(),
+            mirrored: items.map(|item| self.streams.below(Stream::Flip, step, item, 2) == 1).collect(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The caption rule of the original endpoint (spec section 1.4) and where captions come from.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
 use std::path::Path;
 
-use training::caption::from_file_name;
-use training::dataset::find_photos;
+use tempfile::TempDir;
+use training::caption::{from_concept_name, from_file_beside, from_file_name};
 
 #[test]
 fn file_names_become_the_captions_of_the_original_endpoint() {
@@ -37,11 +38,56 @@ fn the_marker_word_is_removed_even_when_digits_or_hyphens_split_it() {
 }
 
 #[test]
-fn a_concept_name_is_the_caption_of_every_image_as_it_is() {
+fn a_concept_name_is_a_caption_as_it_is_or_as_the_original_changed_it() {
+    for (name, original) in [("zwx-7 dog_(1)", "zwx dog  "), ("wixbs", "wixbs "), ("a/b.c", "a/b.c ")] {
+        assert_eq!(from_concept_name(name, true), name);
+        assert_eq!(from_concept_name(name, false), original);
+        if !name.contains('/') {
+            let renamed = format!("{name} (12).jpg");
+            assert_eq!(from_file_name(Path::new(&renamed)), original, "the original renamed the file first");
+        }
+    }
+}
+
+fn beside(file: &str, content: &[u8]) -> (TempDir, Result<Option<String>, String>) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("IMG_1.jpg"), b"").unwrap();
-    std::fs::write(dir.path().join("IMG_2.jpg"), b"").unwrap();
-    let captions = |concept| find_photos(dir.path(), concept).unwrap().into_iter().map(|photo| photo.caption);
-    assert_eq!(captions(Some("zwx-7 dog_(1)")).collect::<Vec<_>>(), ["zwx-7 dog_(1)", "zwx-7 dog_(1)"]);
-    assert_eq!(captions(None).collect::<Vec<_>>(), ["IMG ", "IMG "]);
+    fs::write(dir.path().join(file), content).unwrap();
+    let caption = from_file_beside(&dir.path().join("dog.jpg")).map_err(|unusable| {
+        assert_eq!(unusable.path, dir.path().join(file));
+        unusable.reason
+    });
+    (dir, caption)
+}
+
+#[test]
+fn the_first_line_of_a_text_file_beside_the_image_is_its_caption() {
+    let table: [(&str, &[u8], Option<&str>); 8] = [
+        ("dog.txt", b"a photo of zwx dog-7", Some("a photo of zwx dog-7")),
+        ("dog.TXT", b"a dog", Some("a dog")),
+        ("dog.caption", b"a dog", Some("a dog")),
+        ("dog.txt", b"\xEF\xBB\xBF \r\n\r\n  a dog \r\nand more", Some("a dog")),
+        ("dog.txt", "ein süßer Hund".as_bytes(), Some("ein süßer Hund")),
+        ("dog.txt", b"", None),
+        ("dog.txt", b"\xEF\xBB\xBF\n \n", None),
+        ("cat.txt", b"a cat", None),
+    ];
+    for (file, content, caption) in table {
+        assert_eq!(beside(file, content).1.unwrap().as_deref(), caption, "{file}: {content:?}");
+    }
+}
+
+#[test]
+fn a_caption_file_that_is_no_text_is_refused_with_a_reason() {
+    assert_eq!(beside("dog.txt", b"\xFF\xFEa\0").1.unwrap_err(), "it is no UTF-8 text");
+    let large = beside("dog.txt", &vec![b'a'; 70_000]).1.unwrap_err();
+    assert_eq!(large, "it has 70000 bytes, but a caption has at most 65536");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_no_caption() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("secret"), "password").unwrap();
+    std::os::unix::fs::symlink(dir.path().join("secret"), dir.path().join("dog.txt")).unwrap();
+    assert_eq!(from_file_beside(&dir.path().join("dog.jpg")), Ok(None));
 }

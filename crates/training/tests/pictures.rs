@@ -1,22 +1,17 @@
-//! From an image file to the square that the VAE sees.
+//! From an image file to its pixels.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use training::dataset::Photo;
-use training::noise::Streams;
-use training::picture::{crop, crop_corners, crops_per_image, decode, scale};
-
-fn photo(path: PathBuf) -> Photo {
-    Photo { name: path.file_name().unwrap().into(), path, caption: String::new() }
-}
+use training::picture::decode;
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> Photo {
     fs::write(dir.join(name), bytes).unwrap();
-    photo(dir.join(name))
+    Photo::at(dir.join(name))
 }
 
 /// Left half red, right half blue.
@@ -49,6 +44,33 @@ fn a_photo_taken_sideways_stands_upright() {
     assert_eq!(upright.dimensions(), (32, 64));
     assert!(upright.get_pixel(16, 4).0[0] > 200, "red is on top");
     assert!(upright.get_pixel(16, 60).0[2] > 200, "blue is at the bottom");
+    let as_stored = decode(&Photo { exif_orientation: false, ..Photo::at(dir.path().join("b.jpg")) }).unwrap();
+    assert_eq!(as_stored, stored, "as the original read it");
+}
+
+/// Where the stored picture's corner, its top left one, is seen: left or right, top or bottom.
+#[test]
+fn every_exif_orientation_turns_the_photo_upright() {
+    let dir = tempfile::tempdir().unwrap();
+    let marked = RgbImage::from_fn(64, 32, |x, y| Rgb(if x < 16 && y < 16 { [250, 0, 0] } else { [0, 0, 250] }));
+    let jpeg = encoded(&marked, ImageFormat::Jpeg);
+    let upright = [
+        (1, (64, 32), (4, 4)),
+        (2, (64, 32), (60, 4)),
+        (3, (64, 32), (60, 28)),
+        (4, (64, 32), (4, 28)),
+        (5, (32, 64), (4, 4)),
+        (6, (32, 64), (28, 4)),
+        (7, (32, 64), (28, 60)),
+        (8, (32, 64), (4, 60)),
+    ];
+    for (orientation, size, (x, y)) in upright {
+        let picture = decode(&write(dir.path(), "a.jpg", &with_orientation(&jpeg, orientation))).unwrap();
+        assert_eq!(picture.dimensions(), size, "orientation {orientation}");
+        assert!(picture.get_pixel(x, y).0[0] > 200, "orientation {orientation}");
+    }
+    let unknown = decode(&write(dir.path(), "a.jpg", &with_orientation(&jpeg, 9))).unwrap();
+    assert_eq!(unknown.dimensions(), (64, 32), "an unknown one turns nothing");
 }
 
 #[test]
@@ -56,6 +78,24 @@ fn what_an_image_is_depends_on_its_bytes_not_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let png = encoded(&red_and_blue(16, 16), ImageFormat::Png);
     assert_eq!(decode(&write(dir.path(), "really-a-png.jpg", &png)).unwrap().dimensions(), (16, 16));
+    let jpeg = encoded(&red_and_blue(16, 16), ImageFormat::Jpeg);
+    assert_eq!(decode(&write(dir.path(), "really-a-jpeg.png", &jpeg)).unwrap().dimensions(), (16, 16));
+}
+
+#[test]
+fn webp_and_bmp_are_read_as_exactly_as_png() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = red_and_blue(24, 16);
+    for (name, format) in [("a.png", ImageFormat::Png), ("a.webp", ImageFormat::WebP), ("a.bmp", ImageFormat::Bmp)] {
+        let bytes = encoded(&picture, format);
+        assert_eq!(decode(&write(dir.path(), name, &bytes)).unwrap(), picture, "{name}");
+        for length in 0..bytes.len() - 1 {
+            // A cut may fall into padding that nobody needs; it must not change the picture unsaid.
+            if let Ok(cut) = decode(&write(dir.path(), name, &bytes[..length])) {
+                assert_eq!(cut, picture, "{name} of {length} bytes");
+            }
+        }
+    }
 }
 
 #[test]
@@ -77,7 +117,7 @@ fn damaged_files_are_named_in_the_error() {
         assert!(error.ends_with("; replace it or leave it out of the zip"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
-    let error = decode(&photo(dir.path().join("absent.jpg"))).unwrap_err().to_string();
+    let error = decode(&Photo::at(dir.path().join("absent.jpg"))).unwrap_err().to_string();
     assert!(error.starts_with("absent.jpg could not be read: "), "{error}");
 }
 
@@ -107,57 +147,6 @@ fn a_strip_is_refused() {
     let strip = encoded(&red_and_blue(400, 8), ImageFormat::Png);
     let error = decode(&write(dir.path(), "strip.png", &strip)).unwrap_err().to_string();
     assert!(error.contains("400 x 8 pixels, more than 10 times longer"), "{error}");
-}
-
-#[test]
-fn the_shorter_side_becomes_the_resolution_and_the_longer_is_rounded_down() {
-    assert_eq!(scale(&red_and_blue(100, 67), 64).dimensions(), (95, 64));
-    assert_eq!(scale(&red_and_blue(67, 100), 64).dimensions(), (64, 95));
-    assert_eq!(scale(&red_and_blue(20, 10), 64).dimensions(), (128, 64), "small pictures grow");
-    let exact = red_and_blue(80, 64);
-    assert_eq!(scale(&exact, 64), exact, "a picture of the right size is not touched");
-}
-
-#[test]
-fn scaling_down_averages_over_the_area() {
-    // A checkerboard of single pixels has no detail left at a quarter of its size: plain bilinear would alias.
-    let checkerboard = RgbImage::from_fn(256, 256, |x, y| Rgb([if (x + y) % 2 == 0 { 255 } else { 0 }; 3]));
-    for pixel in scale(&checkerboard, 64).pixels() {
-        assert!(pixel.0[0].abs_diff(127) <= 2, "{pixel:?}");
-    }
-}
-
-#[test]
-fn crops_lie_inside_and_depend_on_seed_and_image_alone() {
-    let picture = RgbImage::new(100, 64);
-    let corners = |seed, image| crop_corners(&picture, 64, 4, Streams::new(seed), image);
-    assert_eq!(corners(555, 0), corners(555, 0));
-    assert_ne!(corners(555, 0), corners(555, 1));
-    assert_ne!(corners(555, 0), corners(556, 0));
-    assert!(corners(555, 0).iter().all(|&(x, y)| x <= 36 && y == 0));
-}
-
-#[test]
-fn a_square_has_one_crop_and_a_single_crop_is_the_centre() {
-    assert_eq!(crop_corners(&RgbImage::new(64, 64), 64, 4, Streams::new(1), 0), [(0, 0)]);
-    assert_eq!(crop_corners(&RgbImage::new(100, 64), 64, 1, Streams::new(1), 0), [(18, 0)]);
-}
-
-#[test]
-fn large_data_sets_get_fewer_crops_per_image() {
-    assert_eq!([1, 6, 100, 150, 1000].map(crops_per_image), [4, 4, 4, 2, 1]);
-}
-
-#[test]
-fn pixels_become_numbers_from_minus_one_to_one_with_channels_first() {
-    let mut picture = RgbImage::from_pixel(12, 8, Rgb([0, 51, 255]));
-    picture.put_pixel(5, 1, Rgb([255, 51, 255]));
-    let square = crop(&picture, (4, 0), 8);
-    assert_eq!(square.size(), [1, 3, 8, 8]);
-    assert_eq!(square.double_value(&[0, 0, 0, 0]), -1.0);
-    assert_eq!(square.double_value(&[0, 0, 1, 1]), 1.0, "row 1, column 1 of the crop");
-    assert!((square.double_value(&[0, 1, 3, 3]) + 0.6).abs() < 1e-6);
-    assert_eq!(square.double_value(&[0, 2, 7, 7]), 1.0);
 }
 
 /// CRC-32 of a PNG chunk.

@@ -9,19 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{Workshop, bits};
-use training::Trained;
+use support::{Workshop, fingerprint};
 
 /// Where a process writes what it trained; set by the test for its own children alone.
 const FINGERPRINT_FILE: &str = "TRAINING_FINGERPRINT_FILE";
-
-/// Every bit of both networks and of every loss, in text.
-fn fingerprint(trained: &Trained) -> String {
-    let networks = [trained.text_encoder.as_ref().unwrap().parameters(), trained.unet.as_ref().unwrap().parameters()];
-    let losses = trained.report.stages.iter().flat_map(|stage| &stage.losses).map(|loss| loss.to_bits());
-    let weights = networks.into_iter().flat_map(bits).flatten();
-    losses.map(|bits| format!("{bits:016x}")).chain(weights.map(|bits| format!("{bits:08x}"))).collect()
-}
 
 fn train() -> String {
     fingerprint(

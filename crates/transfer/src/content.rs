@@ -6,11 +6,11 @@ use std::path::Path;
 
 use protocol::FailureCode;
 
-use crate::TransferError;
 use crate::web_url::shown_text;
+use crate::{TransferError, html};
 
 /// What the first bytes say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     Empty,
     /// `PK`: a zip, or a PyTorch file, which is one too.
@@ -19,7 +19,10 @@ pub(crate) enum Content {
     Safetensors,
     /// A bare pickle, as PyTorch wrote before 1.6.
     Pickle,
-    Html,
+    /// A page, with its title.
+    Html(Option<String>),
+    /// What git holds in place of a large file.
+    LfsPointer,
     Rar,
     SevenZip,
     Gzip,
@@ -48,30 +51,34 @@ impl Content {
             [b'7', b'z', 0xbc, 0xaf, ..] => Self::SevenZip,
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0xff, 0xd8, 0xff, ..] | [0x89, b'P', b'N', b'G', ..] => Self::Image,
-            _ if looks_like_html(head) => Self::Html,
+            _ if head.starts_with(b"version https://git-lfs") => Self::LfsPointer,
+            _ if looks_like_html(head) => Self::Html(html::title(&String::from_utf8_lossy(head))),
             _ => Self::Unknown,
         }
     }
 
     /// The words for it in a sentence: "… is a web page, but must be …".
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Empty => "empty",
             Self::Zip => "a zip file",
             Self::Safetensors => "a safetensors file",
             Self::Pickle => "a Python pickle",
-            Self::Html => "a web page",
+            Self::Html(None) => "a web page",
+            Self::Html(Some(title)) => return format!("a web page titled \"{title}\""),
+            Self::LfsPointer => "a git-lfs pointer instead of the file that it points to",
             Self::Rar => "a RAR archive",
             Self::SevenZip => "a 7z archive",
             Self::Gzip => "a gzip archive",
             Self::Image => "a single image",
             Self::Unknown => "a file of unknown kind",
         }
+        .to_owned()
     }
 }
 
-/// Enough for the doctype of a page that begins with a comment or blank lines.
-const HEAD_BYTES: usize = 512;
+/// Enough for the title of a page, behind its doctype and what else stands in its head.
+const HEAD_BYTES: usize = 8 << 10;
 
 fn looks_like_html(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();

@@ -1,11 +1,12 @@
 //! Files on their way to the disk ([`durable`] puts them there), and how much room is left.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use durable::Access;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::TransferError;
 
@@ -20,6 +21,29 @@ pub(crate) fn part_beside(dest: &Path) -> Result<NamedTempFile, TransferError> {
         private_dir(dir)?;
     }
     durable::part_beside(dest, Access::Private).map_err(TransferError::file("write in", dir))
+}
+
+/// The private file that gathers the bytes of `dest` with this sha256, and stays until it is kept: as it was left, or new
+/// and empty. For whoever has the folder to himself.
+pub(crate) fn lasting_part(dest: &Path, sha256: &str) -> Result<NamedTempFile, TransferError> {
+    let path = lasting_part_of(dest, sha256);
+    let dir = durable::folder_of(dest);
+    if !dir.is_dir() {
+        private_dir(dir)?;
+    }
+    let mut options = File::options();
+    let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(TransferError::file("write in", dir))?;
+    let path = TempPath::try_from_path(path).map_err(TransferError::file("write in", dir))?;
+    let mut part = NamedTempFile::from_parts(file, path);
+    part.disable_cleanup(true);
+    Ok(part)
+}
+
+/// Its path.
+pub(crate) fn lasting_part_of(dest: &Path, sha256: &str) -> PathBuf {
+    let name = dest.file_name().unwrap_or_default().to_string_lossy();
+    dest.with_file_name(format!(".{name}.{sha256}.{}", durable::PART_EXTENSION))
 }
 
 /// A folder for its owner alone.

@@ -5,14 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::Secret;
-use reqwest::Method;
+use reqwest::{Method, Response};
 
 use crate::TransferError;
 use crate::network::{Ask, Follow, Network, root_cause};
-use crate::web_url::{WebUrl, direct_link};
+use crate::share_link::Link;
+use crate::web_url::WebUrl;
 
+mod drive;
 mod part;
 
+use drive::Source;
 use part::Part;
 
 /// Most bytes of a zip of photos: a thousand photos of a megabyte.
@@ -74,14 +77,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) dest: &'a Path,
     pub(crate) limits: DownloadLimits,
     pub(crate) bearer: Option<&'a Secret>,
-    /// The sha256 it must have, lower-case hex.
+    /// The sha256 it must have, lower-case hex. Such a file is named by it while it is not whole, and what has arrived of
+    /// it outlives a failure, a drop and the process: the next call for the same bytes goes on from there. No two may ask
+    /// for the same `dest` at once.
     pub(crate) sha256: Option<&'a str>,
+    /// Whether the server may first show a page that asks whether the file is wanted.
+    pub(crate) is_drive: bool,
 }
 
 impl Network {
     /// Downloads `url` to the file `dest`, replacing it; until the last byte is on the disk, `dest` is untouched and
     /// the bytes lie in a `.part` file beside it, which vanishes when the download fails or is dropped. Share links
-    /// are made direct ([`direct_link`]). `bearer` is shown to the URL's own host alone. `progress` hears the bytes so
+    /// are made direct ([`crate::Sites`]), and Google Drive's question about large files is answered. `bearer` is shown to the URL's own host alone. `progress` hears the bytes so
     /// far and, if the server told it, how many there will be.
     ///
     /// # Errors
@@ -95,8 +102,11 @@ impl Network {
         bearer: Option<&Secret>,
         progress: impl FnMut(u64, Option<u64>) + Send,
     ) -> Result<Downloaded, TransferError> {
-        let url = WebUrl::parse(&direct_link(url))?;
-        self.fetch(&Wanted { url: &url, dest, limits, bearer, sha256: None }, progress).await
+        let (url, is_drive) = match self.sites().read(url)? {
+            Link::File(url) => (url, false),
+            Link::Drive(url) => (url, true),
+        };
+        self.fetch(&Wanted { url: &url, dest, limits, bearer, sha256: None, is_drive }, progress).await
     }
 
     /// [`Network::download`] with a sha256 that must match before the file gets its name.
@@ -117,10 +127,11 @@ impl Network {
         wanted: &Wanted<'_>,
         progress: &mut (impl FnMut(u64, Option<u64>) + Send),
     ) -> Result<Downloaded, TransferError> {
-        let mut part = Part::create(wanted.dest)?;
-        let (mut failures, mut furthest) = (0, 0);
+        let mut part = Part::open(wanted).await?;
+        let mut source = Source { url: wanted.url.clone(), cookies: None };
+        let (mut failures, mut furthest) = (0, part.furthest);
         loop {
-            let outcome = match self.fetch_rest(wanted, &mut part, progress).await {
+            let outcome = match self.fetch_rest(wanted, &mut source, &mut part, progress).await {
                 Ok(()) => part.check(wanted).await,
                 Err(error) => Err(error),
             };
@@ -137,6 +148,7 @@ impl Network {
             }
             failures += 1;
             if !error.is_temporary() || failures >= wanted.limits.failures_max {
+                part.leave().await;
                 return Err(error);
             }
             tracing::info!(url = %wanted.url, failures, "download interrupted, trying again: {error}");
@@ -144,23 +156,24 @@ impl Network {
         }
     }
 
-    /// Asks for what is missing and appends it.
+    /// Asks for what is missing and appends it. `source` is where the file turned out to be.
     async fn fetch_rest(
         &self,
         wanted: &Wanted<'_>,
+        source: &mut Source,
         part: &mut Part,
         progress: &mut (impl FnMut(u64, Option<u64>) + Send),
     ) -> Result<(), TransferError> {
-        let ask = Ask {
-            method: Method::GET,
-            url: wanted.url,
-            headers: part.range_headers(),
-            bearer: wanted.bearer,
-            body: None,
-            follow: Follow::Anywhere,
-            answer_timeout: wanted.limits.idle_timeout,
-        };
-        let mut response = self.send(&ask).await?;
+        if part.is_whole(wanted) {
+            return Ok(());
+        }
+        let mut response = self.ask_for_rest(wanted, source, part).await?;
+        let mut pages = 0;
+        while wanted.is_drive && drive::is_page(&response) {
+            pages += 1;
+            *source = drive::follow(response, wanted.url, pages, wanted.limits.idle_timeout).await?;
+            response = self.ask_for_rest(wanted, source, part).await?;
+        }
         part.begin(&response, wanted).await?;
         loop {
             let chunk = match tokio::time::timeout(wanted.limits.idle_timeout, response.chunk()).await {
@@ -176,6 +189,20 @@ impl Network {
             Some(declared) if declared != part.bytes => Err(part.cut(wanted, "the length is wrong".into())),
             _ => Ok(()),
         }
+    }
+
+    async fn ask_for_rest(&self, wanted: &Wanted<'_>, source: &Source, part: &Part) -> Result<Response, TransferError> {
+        let ask = Ask {
+            method: Method::GET,
+            url: &source.url,
+            headers: part.range_headers(),
+            bearer: wanted.bearer.filter(|_| source.url.same_origin(wanted.url)),
+            cookies: source.cookies.as_ref(),
+            body: None,
+            follow: Follow::Anywhere,
+            answer_timeout: wanted.limits.idle_timeout,
+        };
+        self.send(&ask).await
     }
 }
 

@@ -124,13 +124,24 @@ pub enum TransferError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file host showed a page about the file, with no way on to the file itself.
+    #[error(
+        "Google Drive does not give the file at {url} (it says: {said}); share it with everyone who has the link, or put it \
+         on another host."
+    )]
+    NotGiven {
+        /// The address without its query.
+        url: String,
+        /// What the page says.
+        said: String,
+    },
     /// A download is not the kind of file that its field asks for.
     #[error("{name} is {found}, but must be {expected}.")]
     WrongContent {
         /// The file's name or address.
         name: String,
         /// What it is.
-        found: &'static str,
+        found: String,
         /// What belongs there, and how to get it.
         expected: &'static str,
         /// The code for this field's content.
@@ -199,6 +210,7 @@ impl TransferError {
             | Self::TooLarge { .. }
             | Self::DiskFull { .. }
             | Self::File { .. }
+            | Self::NotGiven { .. }
             | Self::WrongContent { .. }
             | Self::Zip { .. }
             | Self::ZipTooLarge { .. }
@@ -217,7 +229,8 @@ impl TransferError {
             | Self::Status { .. }
             | Self::Unreachable { .. }
             | Self::Cut { .. }
-            | Self::TooSlow { .. } => FailureCode::DataUnreachable,
+            | Self::TooSlow { .. }
+            | Self::NotGiven { .. } => FailureCode::DataUnreachable,
             Self::TooLarge { .. } | Self::ZipTooLarge { .. } => FailureCode::DataTooLarge,
             Self::WrongHash { .. } => FailureCode::ModelUnusable,
             Self::WrongContent { code, .. } | Self::Hub { code, .. } => *code,

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use protocol::Secret;
 use reqwest::dns::Resolve;
-use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Response, redirect};
 
 use crate::TransferError;
 use crate::guard::{Guard, GuardedNames, RefusedName, SystemNames};
+use crate::share_link::Sites;
 use crate::web_url::WebUrl;
 
 /// Most redirects of one request: real file hosts need two or three.
@@ -34,6 +35,7 @@ pub struct NetworkPolicy {
 pub struct Network {
     client: Client,
     guard: Arc<Guard>,
+    sites: Arc<Sites>,
 }
 
 impl fmt::Debug for Network {
@@ -82,7 +84,18 @@ impl Network {
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|error| TransferError::Setup { reason: root_cause(&error) })?;
-        Ok(Self { client, guard })
+        Ok(Self { client, guard, sites: Arc::default() })
+    }
+
+    /// The same client, which knows the share links of these sites instead of the public ones.
+    #[must_use]
+    pub fn with_sites(self, sites: Sites) -> Self {
+        Self { sites: Arc::new(sites), ..self }
+    }
+
+    /// Whose share links are understood.
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
     }
 
     /// Refuses an address that the guard would never let pass, as far as its text alone tells.
@@ -114,6 +127,9 @@ impl Network {
         let mut request = self.client.request(ask.method.clone(), at.url().clone()).headers(ask.headers.clone());
         if let Some(bearer) = ask.bearer.filter(|_| at.same_origin(ask.url)) {
             request = request.bearer_auth(bearer.reveal());
+        }
+        if let Some(cookies) = ask.cookies.filter(|_| at.same_origin(ask.url)) {
+            request = request.header(COOKIE, cookies);
         }
         if let Some(body) = &ask.body {
             request = request.body(body.clone());
@@ -148,6 +164,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: HeaderMap,
     /// Shown to the origin of `url` alone.
     pub(crate) bearer: Option<&'a Secret>,
+    /// Likewise.
+    pub(crate) cookies: Option<&'a HeaderValue>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) follow: Follow,
     /// Longest wait for the head of each answer, connecting included.

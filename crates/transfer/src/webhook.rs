@@ -70,6 +70,7 @@ impl Network {
             url: &url,
             headers: webhook_headers(headers),
             bearer: None,
+            cookies: None,
             body: Some(body.to_string().into_bytes()),
             follow: Follow::Nowhere,
             answer_timeout: timeout,

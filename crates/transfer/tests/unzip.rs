@@ -152,7 +152,7 @@ fn a_name_too_long_for_the_disk_is_cut_and_keeps_its_extension() {
 fn what_is_no_zip_is_named_for_what_it_is() {
     let table: [(&[u8], &str); 7] = [
         (b"", "empty"),
-        (b"<!doctype html><title>Sign in</title>", "a web page"),
+        (b"<!doctype html><title>Sign in</title>", "a web page titled \"Sign in\""),
         (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         (b"\x1f\x8b\x08", "a gzip archive"),

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`pipeline`]: from parameters to pictures, the order of everything
+//! - [`studio`]: networks that somebody holds, ready to draw
 //! - [`seeds`]: which seed each image has, and its own stream of noise
 //! - [`denoiser`]: the UNet as k-diffusion sees it, with classifier-free guidance
 //! - [`sampler`]: what every sampler is given and must do; [`samplers`]: one published algorithm a file
@@ -20,8 +21,10 @@ pub mod sampler;
 pub mod samplers;
 pub mod seeds;
 pub mod sigmas;
+pub mod studio;
 
 pub use error::Txt2ImgError;
 pub use picture::Picture;
 pub use pipeline::{Drawing, Pipeline};
 pub use sampler::Sampler;
+pub use studio::{Conditioning, Sitting, Studio};

@@ -7,13 +7,11 @@ use model::{BaseModel, NoiseSchedule, TextConfig, TextEncoder, Tokenizer, UNet, 
 use protocol::{Occasion, Stage, Txt2ImgParams};
 use serde_json::Value;
 
-use crate::denoiser::GuidedUNet;
 use crate::error::{Result, Txt2ImgError};
 use crate::info::{Resolved, info};
-use crate::infotext::infotext;
-use crate::picture::{Picture, pixels};
-use crate::sampler::{Churn, Denoiser, Sampler, Settings, StepNoise, Walk, sampler};
-use crate::seeds::{ImageNoise, resolve};
+use crate::picture::Picture;
+use crate::seeds::resolve;
+use crate::studio::{Conditioning, Sitting, Studio};
 
 /// Tokens of a prompt that the model reads: its sequence without the begin and end marks.
 const TEXT_TOKENS_MAX: usize = SEQUENCE_LENGTH - 2;
@@ -85,21 +83,19 @@ impl Pipeline {
         let negative =
             self.encode(params.negative_prompt.as_deref().unwrap_or(""), &field("negative_prompt"), occasion);
         let positive = self.encode(&params.prompt, &field("prompt"), occasion);
-        let mut unet =
-            GuidedUNet::new(&self.unet, &self.schedule, &negative, &positive, params.cfg_scale, self.compute);
+        let (studio, conditioning) = (self.studio(), Conditioning { negative, positive });
         let meter = occasion.meter(Stage::Inference, u64::from(params.steps) * u64::from(params.n_iter));
         let (mut step, mut infotexts) = (0, Vec::with_capacity(seeds.len()));
         for batch in seeds.chunks(params.batch_size as usize) {
-            let mut unet = Stoppable { denoiser: &mut unet, stop: occasion.stop };
-            let latents = self.sample(params, batch, &mut unet, &mut |_| {
+            let stop = occasion.stop;
+            let on_step = &mut |_| {
                 step += 1;
                 occasion.step(&meter, step, None);
-            })?;
-            for (latents, seed) in batch.iter().enumerate().map(|(index, seed)| (latents.get(index as i64), *seed)) {
-                let picture = self.picture(params, &latents, seed)?;
+            };
+            studio.draw(params, &conditioning, batch, Sitting { stop, on_step }, |picture| {
                 infotexts.push(picture.infotext.clone());
-                keep(infotexts.len() - 1, picture)?;
-            }
+                keep(infotexts.len() - 1, picture)
+            })?;
         }
         let resolved = Resolved {
             seeds: &seeds,
@@ -109,6 +105,17 @@ impl Pipeline {
             job_timestamp: &occasion.job_timestamp,
         };
         Ok(Drawing { parameters: echo(params), info: info(params, &resolved) })
+    }
+
+    fn studio(&self) -> Studio<'_> {
+        Studio {
+            name: &self.name,
+            unet: &self.unet,
+            vae: &self.vae,
+            schedule: &self.schedule,
+            device: self.device,
+            compute: self.compute,
+        }
     }
 
     /// The text encoder's states, `[1, 77, width]`.
@@ -122,60 +129,6 @@ impl Pipeline {
         let ids = Tensor::from_slice(&self.tokenizer.encode_padded(text)).unsqueeze(0).to_device(self.device);
         no_grad(|| self.text_encoder.forward(&ids, self.compute))
     }
-
-    /// Latents of one batch, `[batch, 4, height/8, width/8]`, as the VAE expects them.
-    fn sample(
-        &self,
-        params: &Txt2ImgParams,
-        seeds: &[u64],
-        unet: &mut dyn Denoiser,
-        on_step: &mut dyn FnMut(usize),
-    ) -> Result<Tensor> {
-        let algorithm: &dyn Sampler = sampler(params.sampler());
-        let trajectory = algorithm.trajectory(&self.schedule, params.steps);
-        let shape = [4, i64::from(params.height / 8), i64::from(params.width / 8)];
-        let mut noise = ImageNoise::new(seeds, shape, self.device);
-        let x = algorithm.first_latents(&noise.next(), &trajectory);
-        let settings = settings(params);
-        let mut walk = Walk { denoiser: unet, noise: &mut noise, trajectory: &trajectory, settings, on_step };
-        no_grad(|| algorithm.sample(&mut walk, x))
-    }
-
-    /// Decodes one image's latents, `[4, height/8, width/8]`; one at a time, so that memory does not grow with the batch.
-    fn picture(&self, params: &Txt2ImgParams, latents: &Tensor, seed: u64) -> Result<Picture> {
-        let decoded = no_grad(|| self.vae.decode(&latents.unsqueeze(0))).squeeze_dim(0);
-        Ok(Picture {
-            width: params.width,
-            height: params.height,
-            rgb: pixels(&decoded)?,
-            seed,
-            infotext: infotext(params, seed, &self.name),
-        })
-    }
-}
-
-/// A network that is asked no more once the drawing is to be left. Every sampler asks at every step.
-struct Stoppable<'a> {
-    denoiser: &'a mut dyn Denoiser,
-    stop: &'a dyn Fn() -> bool,
-}
-
-impl Stoppable<'_> {
-    fn go_on(&self) -> Result<()> {
-        if (self.stop)() { Err(Txt2ImgError::Stopped) } else { Ok(()) }
-    }
-}
-
-impl Denoiser for Stoppable<'_> {
-    fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
-        self.go_on()?;
-        self.denoiser.denoise(x, sigma)
-    }
-
-    fn predict_noise(&mut self, x: &Tensor, timestep: f64) -> Result<Tensor> {
-        self.go_on()?;
-        self.denoiser.predict_noise(x, timestep)
-    }
 }
 
 /// Token ids beyond a model's tables must not reach libtorch.
@@ -185,17 +138,6 @@ fn refuse_small_vocabulary(config: &TextConfig) -> Result<()> {
         return Err(Txt2ImgError::TextEncoder { tokens, positions });
     }
     Ok(())
-}
-
-/// The walk's settings; 0 and null stand for the web UI's defaults.
-fn settings(params: &Txt2ImgParams) -> Settings {
-    let churn = Churn {
-        amount: params.s_churn,
-        sigma_min: params.s_tmin,
-        sigma_max: params.s_tmax.filter(|sigma| *sigma > 0.0).unwrap_or(f64::INFINITY),
-        noise: if params.s_noise == 0.0 { 1.0 } else { params.s_noise },
-    };
-    Settings { eta: params.eta, churn }
 }
 
 /// The request as it is echoed: with defaults, without what only the wrapper around the web UI knows.

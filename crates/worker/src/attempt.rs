@@ -107,7 +107,8 @@ impl<'a> Attempt<'a> {
     ) -> Result<JobOutput<String>, Cut> {
         let (settings, sealed) = read(claim)?;
         self.reporter.tell(JobEvent::Stage { stage: Stage::Download });
-        let inputs = Inputs { network: self.network, models: &self.config.models, dir: &self.dir };
+        let Self { config, network, dir, .. } = self;
+        let inputs = Inputs { network, models: &config.models, dir, checkpoint_steps: config.checkpoint_steps };
         let ready = tokio::select! {
             ready = inputs.assignment(&self.lease.job, settings, &sealed) => ready.map_err(before_anything)?,
             interruption = interruptions.next(Duration::ZERO) => return Err(Cut::Interrupted(interruption)),
@@ -115,7 +116,7 @@ impl<'a> Attempt<'a> {
         let run = SupervisorMessage::Run(Box::new(ready.assignment.clone()));
         let assigned = self.assign(child.take(), &run).await.map_err(Cut::Unable)?;
         let relay = Relay::new(&self.reporter, &mut self.uploads);
-        let (alive, answer) = relay.until_answered(assigned, interruptions, self.config.timing.grace).await;
+        let (alive, answer) = relay.until_answered(assigned, interruptions, self.config.timing).await;
         *child = alive;
         let output = answer?;
         if let Err(error) = self.dir.keep_done(&output) {

@@ -7,15 +7,19 @@ use protocol::child::TrainAssignment;
 use protocol::request::{Sealed, Settings, Sources};
 use protocol::{Assignment, Failure, FailureCode, JobId, Secret};
 use transfer::hub::HubFolder;
-use transfer::{DownloadLimits, HubModel, Network, UnzipLimits, checkpoint_kind, hub, unzip};
+use transfer::{DownloadLimits, HubModel, Network, checkpoint_kind, hub};
 
 use crate::failure::file;
+use crate::photos::{PhotoFolders, Photos};
 use crate::work_dir::JobDir;
 
-/// Requests name no revision, as the original endpoint's do not.
-pub const HUB_REVISION: &str = "main";
+/// What follows a checkpoint's path when its averaged weights are meant, as the child's command line would write it.
+const EMA: &str = "@ema";
 /// Endings of a checkpoint's file; its first bytes say which it gets.
 const CHECKPOINT_EXTENSIONS: [&str; 2] = ["safetensors", "ckpt"];
+
+/// The folder beside the cached models in which pictures of classes that they draw are kept.
+pub const CLASS_CACHE: &str = "class-pictures";
 
 /// Where base models come from.
 #[derive(Debug, Clone)]
@@ -46,8 +50,10 @@ struct Base {
 }
 
 impl Base {
-    fn at(path: &Path) -> Self {
-        Self { reference: path.display().to_string(), folder: None }
+    /// A single file, of which the averaged weights may be meant.
+    fn file(path: &Path, ema: bool) -> Self {
+        let ema = if ema { EMA } else { "" };
+        Self { reference: format!("{}{ema}", path.display()), folder: None }
     }
 }
 
@@ -57,6 +63,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) network: &'a Network,
     pub(crate) models: &'a ModelStore,
     pub(crate) dir: &'a JobDir,
+    /// Steps between two checkpoints of a training, when that is fixed.
+    pub(crate) checkpoint_steps: Option<u32>,
 }
 
 impl Inputs<'_> {
@@ -69,9 +77,14 @@ impl Inputs<'_> {
         let (base, train) = match settings.train {
             None => (self.default_model(), None),
             Some(settings) => {
-                let images_dir = self.images(&sealed.sources).await?;
-                let base = self.model(&sealed.sources, sealed.secrets.hf_token.as_ref()).await?;
-                (base, Some(TrainAssignment { settings, images_dir }))
+                let photos = Photos { network: self.network, inputs_dir: self.dir.inputs() };
+                let PhotoFolders { images_dir, class_images_dir } = photos.bring(&settings, &sealed.sources).await?;
+                let base = self.model(&sealed.sources, sealed.secrets.hf_token.as_ref(), settings.ckpt_ema).await?;
+                let class_cache_dir = Some(self.models.cache_dir.with_file_name(CLASS_CACHE));
+                let checkpoint_steps = self.checkpoint_steps;
+                let train =
+                    TrainAssignment { settings, images_dir, class_images_dir, class_cache_dir, checkpoint_steps };
+                (base, Some(train))
             }
         };
         let assignment = Assignment {
@@ -89,49 +102,33 @@ impl Inputs<'_> {
         Base { reference: self.models.default_model.clone(), folder: None }
     }
 
-    async fn images(&self, sources: &Sources) -> Result<PathBuf, Failure> {
-        let images = self.dir.inputs().join("images");
-        // Unpacking gives the folder its name last.
-        if images.is_dir() {
-            return Ok(images);
+    async fn model(&self, sources: &Sources, token: Option<&Secret>, ema: bool) -> Result<Base, Failure> {
+        if ema && sources.ckpt_link.is_none() {
+            let sentence = "input.train.ckpt_ema is true, but there is no ckpt_link whose averaged weights could be meant; \
+                            leave it out, or give ckpt_link.";
+            return Err(Failure::new(FailureCode::SettingsUnusable, sentence));
         }
-        let zip = self.dir.inputs().join("data.zip");
-        let url = sources.data_url.as_ref().map_or("", |url| url.reveal());
-        self.download(url, &zip, DownloadLimits::ZIP).await?;
-        let (from, to) = (zip.clone(), images.clone());
-        let unpacked = tokio::task::spawn_blocking(move || unzip::unpack(&from, &to, UnzipLimits::PHOTOS)).await;
-        let unpacked = unpacked
-            .map_err(|error| Failure::new(FailureCode::Internal, format!("unpacking the zip ended early: {error}")))?;
-        unpacked.map_err(|error| {
-            let failure = Failure::from(&error);
-            Failure { sentence: format!("input.train.data_url: {}", failure.sentence), ..failure }
-        })?;
-        // Its bytes are in the images now.
-        drop(tokio::fs::remove_file(&zip).await);
-        Ok(images)
-    }
-
-    async fn model(&self, sources: &Sources, token: Option<&Secret>) -> Result<Base, Failure> {
         if let Some(repository) = &sources.hf_model {
-            return self.hub_model(repository, token).await;
+            return self.hub_model(repository, sources.hf_revision.as_deref(), token).await;
         }
         let Some(link) = &sources.ckpt_link else { return Ok(self.default_model()) };
         // Named by its field: sentences about it name the file.
         let downloaded = self.dir.inputs().join("ckpt_link");
         let there = CHECKPOINT_EXTENSIONS.map(|extension| downloaded.with_extension(extension));
         if let Some(file) = there.iter().find(|file| file.is_file()) {
-            return Ok(Base::at(file));
+            return Ok(Base::file(file, ema));
         }
         self.download(link.reveal(), &downloaded, DownloadLimits::MODEL).await?;
         // By its first bytes: names in URLs say nothing.
         let kind = checkpoint_kind(&downloaded, &link.to_string()).map_err(|error| Failure::from(&error))?;
         let named = downloaded.with_extension(kind.extension());
         std::fs::rename(&downloaded, &named).map_err(|error| file("name the checkpoint", &error))?;
-        Ok(Base::at(&named))
+        Ok(Base::file(&named, ema))
     }
 
-    async fn hub_model(&self, repository: &str, token: Option<&Secret>) -> Result<Base, Failure> {
-        let model = HubModel { endpoint: &self.models.hub_endpoint, repo: repository, revision: HUB_REVISION, token };
+    async fn hub_model(&self, repo: &str, revision: Option<&str>, token: Option<&Secret>) -> Result<Base, Failure> {
+        let revision = revision.unwrap_or(hub::DEFAULT_REVISION);
+        let model = HubModel { endpoint: &self.models.hub_endpoint, repo, revision, token };
         let fetched = hub::fetch(self.network, model, &self.models.cache_dir, DownloadLimits::MODEL, |_| {}).await;
         let folder = fetched.map_err(|error| Failure::from(&error))?;
         self.evict(folder.path()).await;

@@ -5,7 +5,7 @@
 //! - [`supervisor`]: keeps a child, claims jobs, one at a time; start reading here
 //! - `attempt`: one attempt, from the claim to what became of it; `relay`: what the child says meanwhile
 //! - `ending`: how that is written down, however long the store is silent
-//! - [`inputs`]: brings in the zip and the base model; `uploads`: puts the child's files into the artifact store
+//! - [`inputs`], `photos`: bring in the base model and the zips; `uploads`: puts the child's files into the artifact store
 //! - [`work_dir`]: a job's folder, which outlives its attempts
 //! - [`child_process`], [`child_environment`]: starts the child, speaks its protocol, notices its death
 //! - `heartbeat`, `reporter`: the lease and the progress; neither can hold up the work
@@ -21,6 +21,7 @@ mod heartbeat;
 pub mod inputs;
 mod interruption;
 mod pauses;
+mod photos;
 mod relay;
 mod reporter;
 pub mod supervisor;

@@ -9,6 +9,7 @@ use crate::attempt::Cut;
 use crate::child_process::ChildProcess;
 use crate::interruption::{Interruption, Interruptions};
 use crate::reporter::Reporter;
+use crate::supervisor::Timing;
 use crate::throttle::Throttle;
 use crate::uploads::Uploads;
 
@@ -33,13 +34,13 @@ impl<'a> Relay<'a> {
     }
 
     /// Listens to a child that has an assignment until it answers; an interruption is passed on to it, and then it has
-    /// `grace` to answer. A child that has answered is in order, whatever it answered, and comes back; any other is gone
+    /// the time to answer that `timing` gives it. A child that has answered is in order, whatever it answered, and comes back; any other is gone
     /// afterwards.
     pub(crate) async fn until_answered(
         mut self,
         mut child: ChildProcess,
         interruptions: &mut Interruptions,
-        grace: Duration,
+        timing: Timing,
     ) -> (Option<ChildProcess>, Result<JobOutput<String>, Cut>) {
         let heard = tokio::select! {
             answer = self.answer(&mut child) => Ok(answer),
@@ -50,7 +51,7 @@ impl<'a> Relay<'a> {
             Ok(Ok(Answer::Done(output))) => (Some(child), Ok(output)),
             // One that was out of memory once has its address space in pieces; a fresh one does the next job.
             Ok(Ok(Answer::Failed(failure))) if failure.code == FailureCode::OutOfMemory => {
-                child.end(grace).await;
+                child.end(timing.grace).await;
                 (None, Err(failure.into()))
             }
             Ok(Ok(Answer::Failed(failure))) => (Some(child), Err(failure.into())),
@@ -58,7 +59,7 @@ impl<'a> Relay<'a> {
                 let failure = Failure::new(FailureCode::Internal, "the process that ran the job left it unasked");
                 (Some(child), Err(failure.into()))
             }
-            Err(interruption) => self.leave(child, interruption, grace).await,
+            Err(interruption) => self.leave(child, interruption, timing).await,
         }
     }
 
@@ -66,17 +67,17 @@ impl<'a> Relay<'a> {
         &mut self,
         mut child: ChildProcess,
         interruption: Interruption,
-        grace: Duration,
+        timing: Timing,
     ) -> (Option<ChildProcess>, Result<JobOutput<String>, Cut>) {
-        let command = match interruption {
-            Interruption::Stopped => SupervisorMessage::FinishSoon,
-            Interruption::LeaseLost(_) | Interruption::TimedOut => SupervisorMessage::Cancel,
+        let (command, time) = match interruption {
+            Interruption::Stopped => (SupervisorMessage::FinishSoon, timing.checkpoint),
+            Interruption::LeaseLost(_) | Interruption::TimedOut => (SupervisorMessage::Cancel, timing.grace),
         };
         let answer = async {
             child.tell(&command).await.ok()?;
             self.answer(&mut child).await.ok()
         };
-        match tokio::time::timeout(grace, answer).await {
+        match tokio::time::timeout(time, answer).await {
             // Finished just in time.
             Ok(Some(Answer::Done(output))) if interruption == Interruption::Stopped => (Some(child), Ok(output)),
             Ok(Some(_)) => (Some(child), Err(Cut::Interrupted(interruption))),
@@ -103,7 +104,11 @@ impl<'a> Relay<'a> {
 
     fn pass_on(&mut self, event: JobEvent) {
         let is_the_childs = match event {
-            JobEvent::Stage { .. } | JobEvent::Step { .. } | JobEvent::Warning { .. } => true,
+            JobEvent::Stage { .. }
+            | JobEvent::Step { .. }
+            | JobEvent::Warning { .. }
+            | JobEvent::Note { .. }
+            | JobEvent::Validation { .. } => true,
             // Of files and attempts the supervisor alone can tell.
             JobEvent::File { .. } | JobEvent::AttemptLost { .. } => false,
         };

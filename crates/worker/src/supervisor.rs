@@ -38,6 +38,8 @@ pub struct SupervisorConfig {
     pub work_dir: PathBuf,
     /// Base models.
     pub models: ModelStore,
+    /// Steps between two checkpoints of a training; `None`: so many that writing them costs at most 5 % of the time.
+    pub checkpoint_steps: Option<u32>,
     /// How long everything may take.
     pub timing: Timing,
 }
@@ -54,6 +56,8 @@ pub struct Timing {
     pub child_start: Duration,
     /// What a child, an upload or an ending gets when it is time to leave.
     pub grace: Duration,
+    /// What a child gets to leave a job in a state from which it can go on: a checkpoint of Stable Diffusion has 10 GB.
+    pub checkpoint: Duration,
     /// Between tries of what failed for the machine's fault.
     pub pauses: Pauses,
 }
@@ -65,6 +69,7 @@ impl Default for Timing {
             poll: Duration::from_secs(1),
             child_start: Duration::from_secs(180),
             grace: Duration::from_secs(10),
+            checkpoint: Duration::from_secs(60),
             pauses: Pauses::USUAL,
         }
     }

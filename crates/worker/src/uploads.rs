@@ -82,17 +82,21 @@ impl Uploads {
 
     /// What there is of an output when the job fails: the trained model, if all of it is stored.
     pub(crate) async fn partial(&mut self) -> Option<JobOutput<ArtifactRef>> {
-        let (mut checkpoint, mut safetensors, mut report) = (None, None, None);
+        let (mut checkpoint, mut safetensors, mut diffusers) = (None, None, None);
+        let (mut report, mut report_page) = (None, None);
         for (name, upload) in std::mem::take(&mut self.begun) {
             let Ok(Ok(stored)) = upload.stored.await else { continue };
             match upload.content {
                 Some(FileContent::Model) if name.ends_with(".ckpt") => checkpoint = Some(stored),
+                Some(FileContent::Model) if name.ends_with(".zip") => diffusers = Some(stored),
                 Some(FileContent::Model) => safetensors = Some(stored),
+                Some(FileContent::Report) if name.ends_with(".html") => report_page = Some(stored),
                 Some(FileContent::Report) => report = Some(stored),
                 _ => {}
             }
         }
-        let train = TrainOutput { checkpoint: checkpoint?, safetensors: safetensors?, report: report? };
+        let (safetensors, report, report_page) = (safetensors?, report?, report_page?);
+        let train = TrainOutput { checkpoint, safetensors, diffusers, report, report_page };
         Some(JobOutput { inference: Vec::new(), train: Some(train) })
     }
 

@@ -34,6 +34,18 @@ pub(crate) struct BenchArgs {
     /// Training steps, and sampling steps
     #[arg(long, value_name = "S", default_value_t = 5)]
     steps: u32,
+    /// Train with 8-bit Adam
+    #[arg(long = "8-bit-adam")]
+    adam_8_bit: bool,
+    /// Compute activations again in the backward pass
+    #[arg(long)]
+    checkpointing: bool,
+    /// What is trained: full or lora
+    #[arg(long, value_name = "NETWORK", default_value = "full")]
+    network: String,
+    /// Leave sampling out
+    #[arg(long)]
+    no_sampling: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -47,11 +59,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let compute = compute(&args.compute)?;
     let model = open_model(&args.model)?;
     let train = measure_training(args, &model.base, compute)?;
-    let sample = measure_sampling(args, &model.base, compute)?;
+    let sample = if args.no_sampling { Value::Null } else { measure_sampling(args, &model.base, compute)? };
     let figures = json!({
         "model": args.model,
         "resolution": args.resolution,
         "batch": args.batch,
+        "adam_8_bit": args.adam_8_bit,
+        "checkpointing": args.checkpointing,
+        "network": args.network,
         "device": engine::device_name(compute.device),
         "processor": engine::processor_capability().to_string(),
         "precision": compute.precision.to_string(),
@@ -72,6 +87,9 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         "unet_epochs": args.steps,
         "unet_batch_size": args.batch,
         "unet_resolution": args.resolution,
+        "unet_8_bit_adam": args.adam_8_bit,
+        "gradient_checkpointing": args.checkpointing,
+        "network": args.network,
     });
     let settings = TrainSettings::parse_alone(settings, "bench")?;
     let images = tempfile::tempdir()?;
@@ -83,13 +101,18 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         base,
         settings: &settings,
         images_dir: images.path(),
+        class_images_dir: None,
         scratch_dir: images.path(),
+        // What is measured are the steps.
+        checkpoint_steps: Some(u32::MAX),
         device: compute.device,
         precision: compute.precision,
+        pictures: None,
+        class_cache_dir: None,
     };
     let mut watch = StepWatch::new(Stage::Unet);
     let trained = by_hand(&mut |event| watch.see(&event), |occasion| training::train(&job, occasion))?;
-    let parameters = trained.unet.as_ref().map(|unet| model::count_parameters(unet.parameters()));
+    let parameters = trained.unet.as_ref().map(|unet| model::count_parameters(unet));
     Ok(json!({ "unet_parameters": parameters, "speed": watch.figures(), "memory": peak(compute) }))
 }
 

@@ -4,19 +4,28 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use protocol::{JobEvent, Occasion};
+use protocol::{JobEvent, Leave, Occasion};
 
 use crate::failure::{Failure, cannot};
 
 /// Does `work` with an occasion whose events go to `observer`.
 pub(crate) fn by_hand<T>(observer: &mut dyn FnMut(JobEvent), work: impl FnOnce(&mut Occasion<'_>) -> T) -> T {
+    by_hand_until(&|| None, observer, work)
+}
+
+/// [`by_hand`], left when `stop` says so.
+pub(crate) fn by_hand_until<T>(
+    stop: &dyn Fn() -> Option<Leave>,
+    observer: &mut dyn FnMut(JobEvent),
+    work: impl FnOnce(&mut Occasion<'_>) -> T,
+) -> T {
     let began = Instant::now();
     work(&mut Occasion {
         observer,
         draw_seed: &mut rand::random::<u64>,
         clock: &|| began.elapsed(),
         job_timestamp: local_timestamp(),
-        stop: &|| false,
+        stop,
     })
 }
 

@@ -1,4 +1,4 @@
-//! `convert`: a model as one file.
+//! `convert`: a model as one file, or as a folder.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,9 @@ pub(crate) struct ConvertArgs {
     /// The model, in any form that train takes
     #[arg(long, value_name = "MODEL")]
     from: String,
-    /// The file to write; its ending, .safetensors or .ckpt, says the format
-    #[arg(long, value_name = "FILE")]
+    /// The file to write; its ending, .safetensors or .ckpt, says the format. A name without an ending becomes a diffusers
+    /// folder
+    #[arg(long, value_name = "PATH")]
     to: PathBuf,
 }
 

@@ -4,6 +4,7 @@
 //! - [`work`]: a worker, alone or beside the API; `worker_dir`: what it keeps on the disk; [`child`]: the process that
 //!   holds the device
 //! - [`train`], [`txt2img`], [`convert`], [`bench`]: commands that compute in their own process
+//! - [`interrupt`], [`unfinished`]: a training that is left, and goes on when it is started again
 //! - [`by_hand`], [`progress`], [`model_argument`], [`environment`]: what those have in common; [`machine`]: what a
 //!   measurement says of where it was made
 
@@ -12,11 +13,13 @@ mod by_hand;
 mod child;
 mod convert;
 mod environment;
+mod interrupt;
 mod machine;
 mod model_argument;
 mod progress;
 mod train;
 mod txt2img;
+mod unfinished;
 pub(crate) mod work;
 mod worker_dir;
 

@@ -7,13 +7,17 @@ use execution::Compute;
 use model::{BaseModel, ModelReference};
 use transfer::hub::HubFolder;
 use transfer::{DownloadLimits, HubModel, Network, NetworkPolicy, hub};
-use worker::inputs::HUB_REVISION;
+
+use worker::inputs::CLASS_CACHE;
 
 use crate::cli::ComputeArgs;
 use crate::failure::{Failure, cannot};
 
 /// Names a folder in which downloaded models are kept when there is no data directory.
 const CACHE_VARIABLE: &str = "DREAMBOOTH_CACHE";
+
+/// Holds the access token for private models.
+const TOKEN_VARIABLE: &str = "HF_TOKEN";
 
 /// Reads `--device` and `--precision` without opening the device.
 pub(crate) fn compute_choice(args: &ComputeArgs) -> Result<(DeviceChoice, Option<Precision>), Failure> {
@@ -58,13 +62,19 @@ pub(crate) async fn fetch_if_hub(
     cache_dir: &Path,
     network: &Network,
 ) -> Result<LocalModel, Failure> {
-    let ModelReference::Hub(repository) = text.parse()? else {
+    let ModelReference::Hub { repo, revision } = text.parse()? else {
         return Ok(LocalModel { reference: text.into(), _folder: None });
     };
-    let token = std::env::var("HF_TOKEN").ok().map(protocol::Secret::new);
-    let model = HubModel { endpoint, repo: &repository, revision: HUB_REVISION, token: token.as_ref() };
+    let token = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()).map(protocol::Secret::new);
+    let revision = revision.as_deref().unwrap_or(hub::DEFAULT_REVISION);
+    let model = HubModel { endpoint, repo: &repo, revision, token: token.as_ref() };
     let folder = hub::fetch(network, model, cache_dir, DownloadLimits::MODEL, |_| {}).await?;
     Ok(LocalModel { reference: folder.path().display().to_string(), _folder: Some(folder) })
+}
+
+/// Where pictures of classes that base models draw are kept.
+pub(crate) fn class_cache() -> PathBuf {
+    model_cache().with_file_name(CLASS_CACHE)
 }
 
 fn model_cache() -> PathBuf {

@@ -32,6 +32,10 @@ impl Progress {
                 self.bar.set_message(format!("{loss}{its_per_s:.2} it/s, {seconds_left:.0} s left"));
             }
             JobEvent::Warning { message } => self.bar.suspend(|| tracing::warn!("{message}")),
+            JobEvent::Note { message } => self.bar.suspend(|| tracing::info!("{message}")),
+            JobEvent::Validation { stage, step, loss } => {
+                self.bar.suspend(|| tracing::info!("{stage} step {step}: validation loss {loss:.4}"));
+            }
             JobEvent::File { .. } | JobEvent::AttemptLost { .. } => {}
         }
     }

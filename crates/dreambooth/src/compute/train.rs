@@ -1,67 +1,91 @@
 //! `train`: one training by hand.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use execution::{model_files, train_to_files};
-use protocol::TrainSettings;
+use protocol::{Leave, Occasion, TrainSettings};
 use training::TrainingJob;
 use transfer::{UnzipLimits, unzip};
 
-use super::by_hand::{by_hand, read_json};
-use super::model_argument::{compute, open_model};
+use super::by_hand::{by_hand_until, read_json};
+use super::interrupt::Interrupt;
+use super::model_argument::{class_cache, compute, open_model};
 use super::progress::Progress;
+use super::unfinished::Unfinished;
 use crate::cli::ComputeArgs;
-use crate::failure::{Failure, cannot};
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// Base model: mini, a diffusers folder, a .safetensors or .ckpt file, a Hub id owner/name, or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
+    /// Base model: mini, a diffusers folder, a .safetensors or .ckpt file (FILE@ema takes its averaged weights), a Hub id owner/name (with an optional @REVISION; HF_TOKEN opens private ones), or random:sd15, random:mini, random:FOLDER (with an optional @SEED)
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// A zip file or folder with photos of the concept
     #[arg(long, value_name = "ZIP_OR_DIR")]
     data: PathBuf,
+    /// A zip file or folder with images of the class, for prior preservation
+    #[arg(long, value_name = "ZIP_OR_DIR")]
+    class_data: Option<PathBuf>,
     /// A JSON file: the object under input.train, without data_url
     #[arg(long, value_name = "FILE")]
     params: PathBuf,
     /// Gets model.safetensors, model.ckpt and train.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Steps between two checkpoints, from which an interrupted training goes on when the same command is given again; absent, so many that writing them costs at most 5 % of the time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_steps: Option<u32>,
     #[command(flatten)]
     compute: ComputeArgs,
 }
 
-/// Writes `model.safetensors`, `model.ckpt` and `train.json`.
+/// Writes `model.safetensors`, `model.ckpt` and `train.json`. A training that was interrupted in the same folder goes on.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let settings = TrainSettings::parse_alone(read_json(&args.params)?, "train")?;
     let compute = compute(&args.compute)?;
-    fs::create_dir_all(&args.out).map_err(cannot(format!("make the folder {}", args.out.display())))?;
-    let scratch = tempfile::tempdir_in(&args.out)?;
-    let images = images_dir(&args.data, scratch.path())?;
+    let unfinished = Unfinished::take(&args.out)?;
+    let images = images_dir(&args.data, &unfinished.empty("images")?)?;
+    let class_images =
+        args.class_data.as_deref().map(|data| images_dir(data, &unfinished.empty("class")?)).transpose()?;
     let model = open_model(&args.model)?;
+    let class_cache = class_cache();
     let job = TrainingJob {
         base: &model.base,
         settings: &settings,
         images_dir: &images,
-        scratch_dir: scratch.path(),
+        class_images_dir: class_images.as_deref(),
+        scratch_dir: unfinished.path(),
+        checkpoint_steps: args.checkpoint_steps,
         device: compute.device,
         precision: compute.precision,
+        pictures: None,
+        class_cache_dir: Some(&class_cache),
     };
+    let interrupt = Interrupt::listen()?;
+    let stop = || interrupt.exit_code().map(|_| Leave::Keep);
     let mut progress = Progress::new();
     let mut show = |event| progress.show(&event);
-    by_hand(&mut show, |occasion| train_to_files(&job, &args.out, &model_files("model"), occasion))?;
+    let files = model_files("model", &settings);
+    let train = |occasion: &mut Occasion<'_>| train_to_files(&job, &args.out, &files, occasion, &mut |_| {});
+    let trained = by_hand_until(&stop, &mut show, train);
+    match (trained, interrupt.exit_code()) {
+        (Err(error), Some(exit_code)) if error.is_stopped() => {
+            let sentence = "the training was interrupted; the same command again goes on from where it is";
+            return Err(Failure::new(sentence).with_exit_code(exit_code));
+        }
+        (trained, _) => trained?,
+    }
+    unfinished.finish();
     progress.finish(&format!("model.safetensors, model.ckpt and train.json are in {}", args.out.display()));
     Ok(())
 }
 
-/// The folder itself, or the zip's content below `scratch`.
-fn images_dir(data: &Path, scratch: &Path) -> Result<PathBuf, Failure> {
+/// The folder itself, or the zip's content in `unpacked`.
+fn images_dir(data: &Path, unpacked: &Path) -> Result<PathBuf, Failure> {
     if data.is_dir() {
         return Ok(data.into());
     }
-    let images = scratch.join("images");
-    unzip::unpack(data, &images, UnzipLimits::PHOTOS)?;
-    Ok(images)
+    unzip::unpack(data, unpacked, UnzipLimits::PHOTOS)?;
+    Ok(unpacked.into())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use jobs::{JobStore, WorkerIdentity};
 use model::BaseModel;
 use tokio_util::sync::CancellationToken;
-use transfer::{ArtifactStore, Network, NetworkPolicy};
+use transfer::{ArtifactStore, Network, NetworkPolicy, Sites};
 use worker::inputs::ModelStore;
 use worker::{ChildCommand, Supervisor, SupervisorConfig, Timing};
 
@@ -58,7 +58,8 @@ pub(crate) async fn work(
     // Held as long as the supervisor lives.
     let _name: File = data_dir.lock_worker(&args.worker_name)?;
     compute_choice(&args.compute)?;
-    let network = Network::new(NetworkPolicy { allow_private_networks: args.allow_private_networks })?;
+    let network = Network::new(NetworkPolicy { allow_private_networks: args.allow_private_networks })?
+        .with_sites(Sites::default().with_hub(&args.hub_endpoint));
     let fetched = default_model(args, data_dir, &network);
     // A model may be hours on its way.
     let Some(default_model) = shutdown.run_until_cancelled(fetched).await else { return Ok(()) };
@@ -73,6 +74,7 @@ pub(crate) async fn work(
             cache_dir: data_dir.models(),
             cache_bytes_max: (args.model_cache_bytes > 0).then_some(args.model_cache_bytes),
         },
+        checkpoint_steps: args.checkpoint_steps,
         timing: timing(args),
     };
     let artifacts = ArtifactStore::local(data_dir.artifacts())?;

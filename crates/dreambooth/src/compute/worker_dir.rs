@@ -21,13 +21,15 @@ impl DataDir {
     pub(crate) fn lock_worker(&self, worker: &str) -> Result<File, Failure> {
         let plain = !worker.is_empty() && worker.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !plain {
-            return Err(Failure(format!("--worker-name is {worker:?}, but must be of A-Z, a-z, 0-9, '-' and '_'")));
+            return Err(Failure::new(format!(
+                "--worker-name is {worker:?}, but must be of A-Z, a-z, 0-9, '-' and '_'"
+            )));
         }
         let path = self.join(format!("worker-{worker}.lock"));
         let file = File::create(&path).map_err(cannot(format!("open {}", path.display())))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Failure(format!(
+            Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
                 "a worker named {worker} already runs on {}; give this one another --worker-name",
                 self.join("").display()
             ))),

@@ -1,11 +1,14 @@
 //! The same work by hand: train, txt2img, convert, bench.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::processes::signal;
+use crate::support::service::wait_for;
 use crate::support::{photos_zip, program, quick_picture, quick_training};
 
 fn run(args: &[&str]) -> Output {
@@ -52,6 +55,47 @@ fn train_writes_both_formats_and_a_report_and_txt2img_draws_from_either_the_same
         fs::read(Path::new(&drawn).join("0.png")).unwrap()
     };
     assert_eq!(draw("model.safetensors"), draw("model.ckpt"));
+}
+
+#[test]
+fn a_training_that_is_interrupted_by_hand_goes_on_when_it_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (zip, params) = training_files(dir.path());
+    fs::write(
+        &params,
+        json!({"text_steps": 2, "text_resolution": 64, "unet_epochs": 10, "unet_resolution": 64}).to_string(),
+    )
+    .unwrap();
+    let [out, other] = ["out", "other"].map(|name| path(dir.path(), name));
+    let train = |out: &str| {
+        let words =
+            ["train", "--model", "random:mini", "--device", "cpu", "--data", &zip, "--params", &params, "--out", out];
+        let mut command = Command::new(program());
+        command.args(words).args(["--checkpoint-steps", "6"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let unfinished = dir.path().join("out/unfinished");
+    let kept = |step: u64| unfinished.join(format!("checkpoints/unet-{step}/manifest.json")).exists();
+    // One is killed, the next is asked to leave.
+    for (signal_name, step, expected) in [("KILL", 6, (None, Some(9))), ("INT", 12, (Some(130), None))] {
+        let mut training = train(&out);
+        wait_for("a checkpoint", || (step..30).any(kept).then_some(()));
+        let at_the_same_time = train(&out).wait_with_output().unwrap();
+        let sentence = String::from_utf8_lossy(&at_the_same_time.stderr).into_owned();
+        assert!(sentence.contains("another training writes into"), "{sentence}");
+        signal(training.id(), signal_name);
+        let status = training.wait().unwrap();
+        assert_eq!((status.code(), status.signal()), expected);
+    }
+    let last = train(&out).wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&last.stderr).into_owned();
+    assert!(last.status.success() && log.contains("it goes on after step"), "{log}");
+    assert!(!unfinished.exists(), "nothing else is left");
+    let report: Value = serde_json::from_slice(&fs::read(dir.path().join("out/train.json")).unwrap()).unwrap();
+    assert_eq!(report["resumed"], 2);
+    assert!(train(&other).wait().unwrap().success());
+    let model = |out: &str| fs::read(Path::new(out).join("model.safetensors")).unwrap();
+    assert!(model(&out) == model(&other), "other weights than those of an undisturbed training");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use execution::error::Result;
 use execution::{Compute, Warm, execute};
 use image::{Rgb, RgbImage};
 use protocol::child::TrainAssignment;
-use protocol::{Assignment, JobEvent, JobOutput, MadeFile, Occasion, TrainSettings, Txt2ImgParams};
+use protocol::{Assignment, JobEvent, JobOutput, Leave, MadeFile, Occasion, TrainSettings, Txt2ImgParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -52,7 +52,13 @@ impl Job {
             "text_steps": 2, "text_resolution": 64, "unet_epochs": 2, "unet_resolution": 64, "unet_learning_rate": 1e-4,
         });
         let settings = TrainSettings::parse_alone(settings, "train").unwrap();
-        TrainAssignment { settings, images_dir: self.path("images") }
+        TrainAssignment {
+            settings,
+            images_dir: self.path("images"),
+            class_images_dir: None,
+            class_cache_dir: None,
+            checkpoint_steps: None,
+        }
     }
 
     pub(crate) fn assignment(&self, train: Option<TrainAssignment>, inference: &[Value]) -> Assignment {
@@ -89,7 +95,7 @@ pub(crate) fn run_until(assignment: &Assignment, warm: &mut Warm, enough: impl F
         draw_seed: &mut || 7,
         clock: &|| Duration::ZERO,
         job_timestamp: "20261123120000".into(),
-        stop: &|| enough(&events.borrow()),
+        stop: &|| enough(&events.borrow()).then_some(Leave::Drop),
     };
     let output = execute(assignment, cpu(), &mut occasion, warm, &mut |made: MadeFile| {
         let bytes = fs::read(assignment.out_dir.join(&made.file)).unwrap();

@@ -3,6 +3,7 @@
 //! Unknown keys are ignored, absent ones have diffusers' (or transformers') defaults, and a value that these networks
 //! cannot represent is refused by name: a model that opens is computed as its makers meant it.
 
+mod layout;
 mod schedule;
 mod text;
 mod unet;
@@ -68,7 +69,7 @@ impl ModelConfig {
     /// When a file is missing, is no JSON of the right form, or asks for what these networks cannot represent, as the
     /// folders of Stable Diffusion 2.x and XL do.
     pub fn from_folder(folder: &Path) -> Result<Self> {
-        refuse_sdxl(folder)?;
+        layout::require_sd1(folder)?;
         let schedule = folder.join("scheduler/scheduler_config.json");
         let config = Self {
             text: read(&folder.join("text_encoder/config.json"), TextConfig::check)?,
@@ -110,19 +111,6 @@ impl ModelConfig {
             &PIXELS_PER_LATENT,
         )
     }
-}
-
-/// A second text encoder is what Stable Diffusion XL has and no other model of this layout.
-fn refuse_sdxl(folder: &Path) -> Result<()> {
-    let index = fs::read(folder.join("model_index.json")).unwrap_or_default();
-    let index: serde_json::Value = serde_json::from_slice(&index).unwrap_or_default();
-    if folder.join("text_encoder_2").exists() || index.get("text_encoder_2").is_some() {
-        return Err(ModelError::Format {
-            path: folder.to_owned(),
-            reason: "it is a Stable Diffusion XL model; only Stable Diffusion 1.x is supported".to_owned(),
-        });
-    }
-    Ok(())
 }
 
 /// Longest `config.json` that is read; those of diffusers and transformers have about 2 kB.

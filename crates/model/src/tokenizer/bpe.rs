@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 /// The merges of OpenAI's CLIP (see `data/README.md`): a version line, then two pieces a line, best first.
-const MERGES: &str = include_str!("../../data/clip_merges.txt");
+pub(super) const MERGES: &str = include_str!("../../data/clip_merges.txt");
 /// Marks the end of a word in [`MERGES`].
 const END_OF_WORD: &str = "</w>";
 /// Tokens that are single bytes; as many again end a word.
@@ -44,6 +44,14 @@ impl Vocabulary {
             }
         }
         Self { byte_tokens, merges }
+    }
+
+    /// Every piece as it is written in [`MERGES`], in the order of its token.
+    pub(super) fn pieces() -> Vec<String> {
+        let letters: Vec<String> = byte_order().map(|(_, letter)| letter.to_string()).collect();
+        let ends = letters.iter().map(|letter| format!("{letter}{END_OF_WORD}"));
+        let merged = MERGES.lines().skip(1).map(|line| line.replace(' ', ""));
+        letters.iter().cloned().chain(ends).chain(merged).collect()
     }
 
     /// Appends the tokens of one word.

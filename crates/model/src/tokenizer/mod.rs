@@ -4,9 +4,11 @@
 //! - `clean`: what happens to text before it is cut
 //! - `words`: how it is cut into words
 //! - `bpe`: how a word becomes tokens, and the bundled vocabulary
+//! - `files`: the same as the files that transformers reads
 
 mod bpe;
 mod clean;
+mod files;
 mod words;
 
 use std::sync::LazyLock;
@@ -33,6 +35,12 @@ impl Tokenizer {
     pub fn clip() -> Self {
         static CLIP: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::clip);
         Self { vocabulary: &CLIP }
+    }
+
+    /// The files of its folder, by name, as transformers' `CLIPTokenizer` reads them.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        files::files()
     }
 
     /// The tokens of `text`, without [`BOS`] and [`EOS`], of any number.

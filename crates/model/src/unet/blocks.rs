@@ -1,5 +1,6 @@
 //! One resolution of the UNet: down blocks leave skips behind, the middle block mixes, up blocks take the skips.
 
+use engine::Segment;
 use engine::tch::Tensor;
 
 use crate::config::UNetConfig;
@@ -17,20 +18,23 @@ pub(super) struct DownBlock {
     downsampler: Option<Conv2d>,
 }
 
-/// A resnet and, in blocks that attend, a transformer behind it.
+/// A resnet and, in blocks that attend, a transformer behind it: the unit that the backward pass may compute again.
 #[derive(Debug)]
 struct Layer {
-    resnet: Resnet,
-    attention: Option<Transformer2D>,
+    parts: Segment<(Resnet, Option<Transformer2D>)>,
+    recompute: bool,
 }
 
 impl Layer {
     fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> Tensor {
-        let x = self.resnet.forward(x, time);
-        match &self.attention {
-            Some(attention) => attention.forward(&x, context),
-            None => x,
-        }
+        self.parts.forward(&[x, time, context], self.recompute, |(resnet, attention), inputs| {
+            let (time, context) = (&inputs[1], &inputs[2]);
+            let x = resnet.forward(&inputs[0], time);
+            match attention {
+                Some(attention) => attention.forward(&x, context),
+                None => x,
+            }
+        })
     }
 }
 
@@ -69,28 +73,28 @@ impl DownBlock {
     }
 }
 
-/// `UNetMidBlock2DCrossAttn`.
+/// `UNetMidBlock2DCrossAttn`: a transformer between two resnets, which the backward pass may compute again.
 #[derive(Debug)]
 pub(super) struct MidBlock {
-    first: Resnet,
-    attention: Transformer2D,
-    second: Resnet,
+    parts: Segment<(Resnet, Transformer2D, Resnet)>,
+    recompute: bool,
 }
 
 impl MidBlock {
     pub(super) fn load(config: &UNetConfig, loader: &Loader<'_>) -> Result<Self> {
         let innermost = config.block_out_channels.len().saturating_sub(1);
         let channels = config.block_out_channels[innermost];
-        Ok(Self {
-            first: Resnet::load(config, &loader.at("resnets.0"), channels, channels)?,
-            attention: Transformer2D::load(config, &loader.at("attentions.0"), channels, config.heads(innermost))?,
-            second: Resnet::load(config, &loader.at("resnets.1"), channels, channels)?,
-        })
+        let first = Resnet::load(config, &loader.at("resnets.0"), channels, channels)?;
+        let attention = Transformer2D::load(config, &loader.at("attentions.0"), channels, config.heads(innermost))?;
+        let second = Resnet::load(config, &loader.at("resnets.1"), channels, channels)?;
+        Ok(Self { parts: Segment::new((first, attention, second)), recompute: loader.recompute() })
     }
 
     pub(super) fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> Tensor {
-        let x = self.attention.forward(&self.first.forward(x, time), context);
-        self.second.forward(&x, time)
+        self.parts.forward(&[x, time, context], self.recompute, |(first, attention, second), inputs| {
+            let (time, context) = (&inputs[1], &inputs[2]);
+            second.forward(&attention.forward(&first.forward(&inputs[0], time), context), time)
+        })
     }
 }
 
@@ -156,5 +160,5 @@ fn load_layer(
         Some(heads) => Some(Transformer2D::load(config, &block.at("attentions").at(layer), outputs, heads)?),
         None => None,
     };
-    Ok(Layer { resnet, attention })
+    Ok(Layer { parts: Segment::new((resnet, attention)), recompute: block.recompute() })
 }

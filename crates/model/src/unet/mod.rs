@@ -15,7 +15,7 @@ use engine::tch::{Kind, Tensor};
 
 use crate::config::UNetConfig;
 use crate::error::{ModelError, Result};
-use crate::layers::{Conv2d, GroupNorm, Loader, NamedTensors};
+use crate::layers::{Conv2d, GroupNorm, Loader, NetworkTensors};
 
 use blocks::{DownBlock, MidBlock, UpBlock};
 use time_embedding::TimeEmbedding;
@@ -30,7 +30,7 @@ pub struct UNet {
     up_blocks: Vec<UpBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
-    parameters: NamedTensors,
+    tensors: NetworkTensors,
 }
 
 impl UNet {
@@ -55,8 +55,8 @@ impl UNet {
         let conv_norm_out =
             GroupNorm::load(&loader.at("conv_norm_out"), first, config.norm_num_groups, config.norm_eps)?;
         let conv_out = Conv2d::load_3x3(&loader.at("conv_out"), first, config.out_channels)?;
-        let parameters = loader.into_parameters();
-        Ok(Self { conv_in, time_embedding, down_blocks, mid_block, up_blocks, conv_norm_out, conv_out, parameters })
+        let tensors = loader.into_tensors();
+        Ok(Self { conv_in, time_embedding, down_blocks, mid_block, up_blocks, conv_norm_out, conv_out, tensors })
     }
 
     /// The prediction (noise or velocity, as the model was trained), computed in the dtype of `latents`.
@@ -84,6 +84,12 @@ impl UNet {
 
     /// The weights by their diffusers names, in order of construction.
     pub fn parameters(&self) -> &[(String, Tensor)] {
-        &self.parameters
+        &self.tensors.parameters
+    }
+
+    /// The adapter's tensors, f32, by kohya's names such as `lora_unet_mid_block_attentions_0_proj_in.lora_down.weight`
+    /// and `….lora_up.weight`; empty without an adapter.
+    pub fn adapter(&self) -> &[(String, Tensor)] {
+        &self.tensors.adapter
     }
 }

@@ -25,6 +25,7 @@ impl Transformer2D {
     pub(super) fn load(config: &UNetConfig, loader: &Loader<'_>, channels: i64, heads: i64) -> Result<Self> {
         // The two kinds of projection differ in the shape of the stored weight alone.
         let projection = if config.use_linear_projection { Linear::load } else { Linear::load_1x1_conv };
+        let loader = &loader.adaptable();
         let block = loader.at("transformer_blocks.0");
         Ok(Self {
             norm: GroupNorm::load(&loader.at("norm"), channels, config.norm_num_groups, NORM_EPS)?,

@@ -49,7 +49,7 @@ impl Vae {
             post_quant_conv: Conv2d::load_1x1(&loader.at("post_quant_conv"), latent, latent)?,
             scaling_factor: config.scaling_factor,
             kind: loader.kind(),
-            parameters: loader.into_parameters(),
+            parameters: loader.into_tensors().parameters,
         })
     }
 

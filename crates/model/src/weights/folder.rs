@@ -1,33 +1,36 @@
 //! A diffusers folder: one file of weights for each network, or several with an index.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use engine::tch::Tensor;
 
 use super::key_map::old_vae_attention;
 use super::shards::Shards;
-use super::tensor_file::{TensorFile, open, read_as};
+use super::tensor_file::{TensorFile, format_error, open, read_as};
 use super::{Part, WeightSource};
-use crate::error::{ModelError, Result};
+use crate::error::Result;
 
-/// File names in order of preference: data before pickles, full precision before half.
-const UNET_AND_VAE: [&str; 4] = [
+/// File names in order of preference: full precision before half, data before pickles, one file before an index of several.
+const UNET_AND_VAE: [&str; 8] = [
     "diffusion_pytorch_model.safetensors",
-    "diffusion_pytorch_model.fp16.safetensors",
-    "diffusion_pytorch_model.bin",
-    "diffusion_pytorch_model.fp16.bin",
-];
-const TEXT_ENCODER: [&str; 4] =
-    ["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
-
-/// Names of the index where a network's weights are split, in the same order.
-const UNET_AND_VAE_INDEX: [&str; 3] = [
     "diffusion_pytorch_model.safetensors.index.json",
-    "diffusion_pytorch_model.safetensors.index.fp16.json",
+    "diffusion_pytorch_model.bin",
     "diffusion_pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.safetensors.index.fp16.json",
+    "diffusion_pytorch_model.fp16.bin",
+    "diffusion_pytorch_model.bin.index.fp16.json",
 ];
-const TEXT_ENCODER_INDEX: [&str; 3] =
-    ["model.safetensors.index.json", "model.safetensors.index.fp16.json", "pytorch_model.bin.index.json"];
+const TEXT_ENCODER: [&str; 8] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "model.fp16.safetensors",
+    "model.safetensors.index.fp16.json",
+    "pytorch_model.fp16.bin",
+    "pytorch_model.bin.index.fp16.json",
+];
 
 /// The weights of a diffusers folder.
 #[derive(Debug)]
@@ -44,9 +47,9 @@ impl FolderSource {
     /// When one is absent or damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         Ok(Self {
-            text_encoder: open_part(&folder.join("text_encoder"), &TEXT_ENCODER, &TEXT_ENCODER_INDEX)?,
-            unet: open_part(&folder.join("unet"), &UNET_AND_VAE, &UNET_AND_VAE_INDEX)?,
-            vae: open_part(&folder.join("vae"), &UNET_AND_VAE, &UNET_AND_VAE_INDEX)?,
+            text_encoder: open_part(&folder.join("text_encoder"), &TEXT_ENCODER)?,
+            unet: open_part(&folder.join("unet"), &UNET_AND_VAE)?,
+            vae: open_part(&folder.join("vae"), &UNET_AND_VAE)?,
         })
     }
 }
@@ -64,17 +67,13 @@ impl WeightSource for FolderSource {
     }
 }
 
-fn open_part(folder: &Path, files: &[&str], indices: &[&str]) -> Result<Box<dyn TensorFile>> {
-    let find =
-        |names: &[&str]| -> Option<PathBuf> { names.iter().map(|name| folder.join(name)).find(|path| path.exists()) };
-    if let Some(file) = find(files) {
-        return open(&file);
+fn open_part(folder: &Path, names: &[&str]) -> Result<Box<dyn TensorFile>> {
+    let Some(path) = names.iter().map(|name| folder.join(name)).find(|path| path.exists()) else {
+        let reason = format!("it holds no weights; one of {} must be there", names.join(", "));
+        return Err(format_error(folder, reason));
+    };
+    match path.extension() {
+        Some(extension) if extension == "json" => Ok(Box::new(Shards::open(&path)?)),
+        _ => open(&path),
     }
-    if let Some(index) = find(indices) {
-        return Ok(Box::new(Shards::open(&index)?));
-    }
-    Err(ModelError::Format {
-        path: folder.to_owned(),
-        reason: format!("it holds no weights; one of {} or {} must be there", files.join(", "), indices.join(", ")),
-    })
 }

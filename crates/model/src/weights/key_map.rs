@@ -178,6 +178,18 @@ fn vae_attention(part: &str, kind: &str) -> Option<String> {
     Some(format!("{part}.{kind}"))
 }
 
+/// Prefix of the averaged weights that the original training keeps of all below [`MODEL_PREFIX`].
+pub(super) const EMA_PREFIX: &str = "model_ema.";
+/// What is averaged: the UNet, in its wrapper.
+const MODEL_PREFIX: &str = "model.";
+
+/// The name of a weight's average. The original's own class for it (`LitEma`) keeps it as a buffer, whose name may have
+/// no dots, so it leaves them out. Nothing for a tensor of which no average is kept.
+pub(super) fn averaged(original: &str) -> Option<String> {
+    let name = original.strip_prefix(MODEL_PREFIX)?;
+    Some(format!("{EMA_PREFIX}{}", name.replace('.', "")))
+}
+
 /// The name that diffusers before 0.17 gave a tensor of the autoencoder's attention.
 pub(super) fn old_vae_attention(name: &str) -> Option<String> {
     let (place, rest) = name.split_once("mid_block.attentions.0.")?;

@@ -3,10 +3,12 @@
 //! - sources: [`FolderSource`] (diffusers folder), [`SingleFileSource`] (`.safetensors`, `.ckpt` with the original names),
 //!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base)
 //! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it
+//! - kinds: `recognition` says by its tensors' names what a file is that is no Stable Diffusion 1.x
+//! - adapters: [`lora`] reads and writes LoRA files, and adds them to any source
 //! - names: [`key_map`] turns diffusers' names into the original ones, for reading and for writing
 //! - sizes: [`embedded_config`] is what an export says of itself; [`inferred_config`] reads the networks' sizes off the
 //!   tensors of a file that says nothing
-//! - out: [`mod@export`] writes one file from any source
+//! - out: [`mod@export`] writes one file from any source; [`named_tensors`] any tensors, bit for bit
 //!
 //! Nothing is mapped into memory and nothing is cached: a tensor is read from its place in the file when it is asked for,
 //! through one buffer that is dropped once libtorch owns the bytes. A loaded network therefore exists once, plus the
@@ -19,13 +21,18 @@ mod checkpoint_zip;
 pub mod embedded_config;
 pub mod export;
 mod folder;
+mod hashing;
 pub mod inferred_config;
 mod inventory;
 pub mod key_map;
+pub mod lora;
+pub mod named_tensors;
 mod overlay;
 mod pickle;
 mod random;
+mod recognition;
 mod safetensors_file;
+mod safetensors_writer;
 mod shards;
 mod single_file;
 mod tensor_file;
@@ -33,9 +40,10 @@ mod zip_directory;
 
 use engine::tch::Tensor;
 
-pub use export::{Format, export};
+pub use export::{ExportNotes, Exported, Format, export, export_diffusers};
 pub use folder::FolderSource;
 pub use inventory::{TensorSpec, inventory};
+pub use lora::{Lora, LoraModule, Merged, Multipliers, write_lora};
 pub use overlay::Overlay;
 pub use random::RandomSource;
 pub use single_file::SingleFileSource;
@@ -61,4 +69,16 @@ pub trait WeightSource {
     /// # Errors
     /// When it is absent, damaged or of another shape.
     fn tensor(&self, part: Part, name: &str, shape: &[i64]) -> Result<Tensor>;
+}
+
+impl<S: WeightSource + ?Sized> WeightSource for &S {
+    fn tensor(&self, part: Part, name: &str, shape: &[i64]) -> Result<Tensor> {
+        (**self).tensor(part, name, shape)
+    }
+}
+
+impl<S: WeightSource + ?Sized> WeightSource for Box<S> {
+    fn tensor(&self, part: Part, name: &str, shape: &[i64]) -> Result<Tensor> {
+        (**self).tensor(part, name, shape)
+    }
 }

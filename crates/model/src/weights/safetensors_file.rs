@@ -4,7 +4,7 @@
 //! The tensors are read with positioned reads instead of a mapping: a file that shrinks while it is mapped kills the
 //! process, and a positioned read costs the same one copy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::error::{ModelError, Result};
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// The eight bytes before the header.
-const LENGTH_BYTES: u64 = 8;
+pub(super) const LENGTH_BYTES: u64 = 8;
 
 #[derive(Debug)]
 struct Entry {
@@ -37,8 +37,12 @@ pub(super) struct SafetensorsFile {
     path: PathBuf,
     file: File,
     entries: HashMap<String, Entry>,
-    model_config: Option<String>,
+    /// The texts of `__metadata__`.
+    metadata: BTreeMap<String, String>,
 }
+
+/// ModelSpec's name for what the UNet predicts.
+const PREDICTION_KEY: &str = "modelspec.prediction_type";
 
 impl SafetensorsFile {
     pub(super) fn open(path: &Path, file: File) -> Result<Self> {
@@ -68,8 +72,16 @@ impl SafetensorsFile {
                 Entry { dtype: info.dtype, shape, offset: data_start + start as u64, length: (end - start) as u64 };
             (name, entry)
         });
-        let model_config = metadata.metadata().as_ref().and_then(|texts| texts.get(embedded_config::KEY).cloned());
-        Ok(Self { path: path.to_owned(), entries: entries.collect(), model_config, file })
+        let texts = metadata.metadata().iter().flatten().map(|(key, text)| (key.clone(), text.clone()));
+        Ok(Self { path: path.to_owned(), entries: entries.collect(), metadata: texts.collect(), file })
+    }
+
+    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+        kind_of(self.entries.get(name)?.dtype)
+    }
+
+    pub(super) fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
 }
 
@@ -102,7 +114,11 @@ impl TensorFile for SafetensorsFile {
     }
 
     fn model_config(&self) -> Option<&str> {
-        self.model_config.as_deref()
+        self.metadata.get(embedded_config::KEY).map(String::as_str)
+    }
+
+    fn prediction_type(&self) -> Option<&str> {
+        self.metadata.get(PREDICTION_KEY).map(String::as_str)
     }
 }
 

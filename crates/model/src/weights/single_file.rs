@@ -1,6 +1,7 @@
 //! One file with all three networks under their original names: `.safetensors` or `.ckpt`.
 //!
-//! EMA copies (`model_ema.*`) and schedule buffers are ignored, as in the original worker: the plain weights are used.
+//! Schedule buffers are ignored. Of a file with averaged weights (`model_ema.*`) the UNet's plain ones are used, as in the
+//! original worker, unless the averages are asked for.
 
 use std::path::Path;
 
@@ -8,10 +9,11 @@ use engine::tch::Tensor;
 
 use super::embedded_config;
 use super::inferred_config::infer;
-use super::key_map::{KeyMap, TEXT_PREFIX, UNET_PREFIX, VAE_PREFIX};
+use super::key_map::{EMA_PREFIX, KeyMap, TEXT_PREFIX, averaged};
+use super::recognition::require_sd1;
 use super::tensor_file::{TensorFile, format_error, open, read_as};
 use super::{Part, WeightSource};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, PredictionType, ScheduleConfig};
 use crate::error::{ModelError, Result};
 
 /// The weights of a single-file checkpoint, and its configuration.
@@ -20,6 +22,8 @@ pub struct SingleFileSource {
     file: Box<dyn TensorFile>,
     keys: KeyMap,
     config: ModelConfig,
+    /// Whether the UNet is made of averages.
+    ema: bool,
 }
 
 impl SingleFileSource {
@@ -30,9 +34,23 @@ impl SingleFileSource {
     /// When the file is damaged, of another format, or not a Stable Diffusion 1.x model.
     pub fn open(path: &Path) -> Result<Self> {
         let file = open(path)?;
-        check_parts(file.as_ref())?;
+        require_sd1(file.as_ref())?;
         let config = configuration(file.as_ref()).map_err(|reason| format_error(path, reason))?;
-        Ok(Self { keys: KeyMap::new(&config), config, file })
+        Ok(Self { keys: KeyMap::new(&config), config, file, ema: false })
+    }
+
+    /// As [`Self::open`], with the UNet's averaged weights (EMA) in place of its plain ones.
+    ///
+    /// # Errors
+    /// Also when the file has none.
+    pub fn open_ema(path: &Path) -> Result<Self> {
+        let source = Self::open(path)?;
+        if !source.file.names().iter().any(|name| name.starts_with(EMA_PREFIX)) {
+            let reason =
+                "it has no EMA weights (model_ema.*); leave ckpt_ema or @ema out, or give a checkpoint that has them";
+            return Err(format_error(path, reason));
+        }
+        Ok(Self { ema: true, ..source })
     }
 
     /// Opens `path` as a model whose sizes are known, for one that departs from the rules of
@@ -42,14 +60,25 @@ impl SingleFileSource {
     /// As [`Self::open`].
     pub fn open_as(path: &Path, config: ModelConfig) -> Result<Self> {
         let file = open(path)?;
-        check_parts(file.as_ref())?;
-        Ok(Self { keys: KeyMap::new(&config), config, file })
+        require_sd1(file.as_ref())?;
+        Ok(Self { keys: KeyMap::new(&config), config, file, ema: false })
     }
 
     /// What the file says of itself, or what its tensors imply.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// The name in the file of a weight with this original name.
+    fn stored(&self, original: String) -> String {
+        let other = if self.ema { averaged(&original) } else { without_text_model(&original) };
+        let is_there = |name: &String| self.file.shape(name).is_some();
+        match other {
+            // A missing average is missed: no plain weight stands in for it.
+            Some(other) if self.ema || (!is_there(&original) && is_there(&other)) => other,
+            _ => original,
+        }
     }
 }
 
@@ -58,9 +87,7 @@ impl WeightSource for SingleFileSource {
         let Some(original) = self.keys.original(part, name) else {
             return Err(ModelError::MissingTensor { path: self.file.path().to_owned(), name: name.to_owned() });
         };
-        let other = without_text_model(&original).filter(|other| self.file.shape(other).is_some());
-        let stored = other.filter(|_| self.file.shape(&original).is_none());
-        read_as(self.file.as_ref(), stored.as_deref().unwrap_or(&original), shape)
+        read_as(self.file.as_ref(), &self.stored(original), shape)
     }
 }
 
@@ -68,8 +95,30 @@ fn configuration(file: &dyn TensorFile) -> std::result::Result<ModelConfig, Stri
     let inferred = infer(&|name| find_shape(file, name))?;
     match file.model_config() {
         Some(text) => embedded_config::read(text, &inferred),
-        None => inferred.check().map(|()| inferred),
+        None => {
+            let prediction_type = said_prediction(file)?;
+            let config = ModelConfig { schedule: ScheduleConfig { prediction_type, ..inferred.schedule }, ..inferred };
+            config.check().map(|()| config)
+        }
     }
+}
+
+/// An empty tensor of this name in a checkpoint says that it predicts v: no shape tells, and makers of such models agreed
+/// on it (ComfyUI and Forge read it).
+const V_PREDICTION_MARK: &str = "v_pred";
+/// Beside it: noise up to zero signal.
+const ZERO_SNR_MARK: &str = "ztsnr";
+
+/// What a file without a configuration of ours says of its prediction.
+fn said_prediction(file: &dyn TensorFile) -> std::result::Result<PredictionType, String> {
+    if file.shape(ZERO_SNR_MARK).is_some() {
+        return Err(format!(
+            "it was trained with zero terminal SNR (its entry {ZERO_SNR_MARK}), which is not supported; choose another model"
+        ));
+    }
+    let says_v = matches!(file.prediction_type(), Some("v" | "v_prediction"));
+    let has_mark = file.shape(V_PREDICTION_MARK).is_some();
+    Ok(if says_v || has_mark { PredictionType::VPrediction } else { PredictionType::Epsilon })
 }
 
 /// Very old merges lack `text_model.` in the text encoder's names.
@@ -81,26 +130,4 @@ fn without_text_model(original: &str) -> Option<String> {
 fn find_shape(file: &dyn TensorFile, name: &str) -> Option<Vec<i64>> {
     let shape = file.shape(name).map(<[i64]>::to_vec);
     shape.or_else(|| file.shape(&without_text_model(name)?).map(<[i64]>::to_vec))
-}
-
-/// Says what a file is when it is not a whole Stable Diffusion 1.x model.
-fn check_parts(file: &dyn TensorFile) -> Result<()> {
-    let names = file.names();
-    let has = |prefix: &str| names.iter().any(|name| name.starts_with(prefix));
-    let reason = if has("conditioner.embedders.") {
-        "it is a Stable Diffusion XL model; only Stable Diffusion 1.x is supported"
-    } else if has("cond_stage_model.model.") {
-        "it is a Stable Diffusion 2.x model; only Stable Diffusion 1.x is supported"
-    } else if has("lora_") || names.iter().any(|name| name.contains(".lora_")) {
-        "it is a LoRA, not a whole model; give a full Stable Diffusion 1.x checkpoint"
-    } else if !has(UNET_PREFIX) {
-        "it has no UNet (model.diffusion_model.*); give a full Stable Diffusion 1.x checkpoint in the original naming"
-    } else if !has(TEXT_PREFIX) {
-        "it has no text encoder (cond_stage_model.transformer.*); give a full Stable Diffusion 1.x checkpoint"
-    } else if !has(VAE_PREFIX) {
-        "it has no VAE (first_stage_model.*); give a checkpoint with the VAE baked in"
-    } else {
-        return Ok(());
-    };
-    Err(format_error(file.path(), reason))
 }

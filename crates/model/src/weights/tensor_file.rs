@@ -32,6 +32,11 @@ pub(super) trait TensorFile: Send + Sync + Debug {
 
     /// What the file says of its model's configuration, as it stands there: [`embedded_config`](super::embedded_config).
     fn model_config(&self) -> Option<&str>;
+
+    /// What the file's metadata say of the model's prediction, in the words of the ModelSpec standard: `epsilon` or `v`.
+    fn prediction_type(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A file of named tensors as it is, under its own names: the door for whoever wants to look into one.

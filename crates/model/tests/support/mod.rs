@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use engine::tch::{Device, Kind, Tensor};
-use model::{Loader, ModelConfig, ModelError, Part, TextEncoder, UNet, UNetConfig, Vae, WeightSource};
+use engine::tch::{Device, Kind, Reduction, Tensor};
+use model::{LoadOptions, Loader, ModelConfig, ModelError, Part, TextEncoder, UNet, UNetConfig, Vae, WeightSource};
 use serde_json::Value;
 
 /// A file or folder of `tests/goldens`; `tools/goldens/README.md` says how they were recorded.
@@ -98,24 +98,63 @@ pub(crate) fn tiny_config() -> ModelConfig {
 }
 
 pub(crate) fn tiny_text_encoder() -> TextEncoder {
+    tiny_text_encoder_with(&LoadOptions::all(Kind::Float))
+}
+
+pub(crate) fn tiny_text_encoder_with(options: &LoadOptions) -> TextEncoder {
     let weights = Tensors::read(&golden("tiny/text_encoder/model.safetensors"));
-    let loader = Loader::new(&weights, Part::TextEncoder, Device::Cpu, Kind::Float);
+    let loader = Loader::with_options(&weights, Part::TextEncoder, Device::Cpu, options);
     TextEncoder::load(&tiny_config().text, loader).unwrap()
 }
 
 pub(crate) fn tiny_unet() -> UNet {
-    unet(&tiny_config().unet, "tiny/unet")
+    tiny_unet_with(&LoadOptions::all(Kind::Float))
+}
+
+pub(crate) fn tiny_unet_with(options: &LoadOptions) -> UNet {
+    unet(&tiny_config().unet, "tiny/unet", options)
 }
 
 /// A UNet whose shape differs from SD 1.5's wherever it can.
 pub(crate) fn tiny_unet_b() -> UNet {
     let config = fs::read_to_string(golden("tiny_unet_b/config.json")).unwrap();
-    unet(&serde_json::from_str(&config).unwrap(), "tiny_unet_b")
+    unet(&serde_json::from_str(&config).unwrap(), "tiny_unet_b", &LoadOptions::all(Kind::Float))
 }
 
-fn unet(config: &UNetConfig, folder: &str) -> UNet {
+fn unet(config: &UNetConfig, folder: &str, options: &LoadOptions) -> UNet {
     let weights = Tensors::read(&golden(folder).join("diffusion_pytorch_model.safetensors"));
-    UNet::load(config, Loader::new(&weights, Part::Unet, Device::Cpu, Kind::Float)).unwrap()
+    UNet::load(config, Loader::with_options(&weights, Part::Unet, Device::Cpu, options)).unwrap()
+}
+
+/// The golden batch of a training step, of `gradients.safetensors`.
+pub(crate) struct Batch {
+    pub(crate) noisy: Tensor,
+    pub(crate) noise: Tensor,
+    pub(crate) timesteps: Tensor,
+    pub(crate) ids: Tensor,
+}
+
+impl Batch {
+    pub(crate) fn golden() -> Self {
+        let goldens = Tensors::read(&golden("gradients.safetensors"));
+        let get = |name| goldens.get(name);
+        Self { noisy: get("noisy"), noise: get("noise"), timesteps: get("timesteps"), ids: get("ids") }
+    }
+
+    /// The prediction of both networks, computed in `compute`, and its loss.
+    pub(crate) fn predict(&self, text: &TextEncoder, unet: &UNet, compute: Kind) -> (Tensor, Tensor) {
+        let context = text.forward(&self.ids, compute);
+        let prediction = unet.forward(&self.noisy.to_kind(compute), &self.timesteps, &context);
+        let loss = prediction.to_kind(Kind::Float).mse_loss(&self.noise, Reduction::Mean);
+        (prediction, loss)
+    }
+}
+
+/// Asks gradients of every weight.
+pub(crate) fn train(parameters: &[(String, Tensor)]) {
+    for (_, parameter) in parameters {
+        let _same_tensor = parameter.set_requires_grad(true);
+    }
 }
 
 pub(crate) fn tiny_vae() -> Vae {

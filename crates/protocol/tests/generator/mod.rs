@@ -43,9 +43,14 @@ impl Generator {
     /// A request that must be accepted.
     pub(crate) fn request(&mut self) -> Value {
         let mut train = self.object(&train_table());
-        // The two rules that concern several fields.
+        // The rules that concern several fields.
         train.insert("data_url".into(), json!("https://photos.example/a.zip"));
         train.remove("ckpt_link");
+        if self.coin() {
+            train.remove("concepts");
+        } else {
+            train.remove("concept_name");
+        }
         let items: Vec<Value> = (0..self.below(3)).map(|_| self.item().into()).collect();
         json!({"input": {"train": train, "inference": items}, "policy": self.object(Policy::table())})
     }
@@ -128,6 +133,16 @@ impl Generator {
                 let items = if self.coin() { *max_items } else { 2 };
                 json!((0..items).map(|_| self.text(*max_chars)).collect::<Vec<_>>())
             }
+            Limit::Objects { fields, .. } => {
+                let object = |generator: &mut Self| {
+                    let mut object = generator.object(fields);
+                    // One of the two says where a concept's images are.
+                    object.remove("folder");
+                    object.insert("data_url".into(), json!("https://photos.example/b.zip"));
+                    object
+                };
+                json!((0..self.below(3)).map(|_| object(self)).collect::<Vec<_>>())
+            }
             Limit::Size { max_bytes } => match self.coin() {
                 true => json!("p".repeat(max_bytes - 2)),
                 false => json!({"deep": [self.below(9), {"er": null}]}),
@@ -160,7 +175,7 @@ impl Generator {
                 false => json!(self.text(max_chars + 1)),
             },
             Limit::Pattern(pattern) => match self.coin() {
-                true => json!(format!("{}/x/y", pattern.example)),
+                true => json!(format!("{}//", pattern.example)),
                 false => json!("x".repeat(pattern.max_chars + 1)),
             },
             Limit::Url { max_chars } => match self.coin() {
@@ -171,6 +186,10 @@ impl Generator {
                 0 => json!(vec!["x"; max_items + 1]),
                 1 => json!([self.text(max_chars + 1)]),
                 _ => json!(["x", 7]),
+            },
+            Limit::Objects { max_items, .. } => match self.coin() {
+                true => json!(vec![json!({}); max_items + 1]),
+                false => json!(["x"]),
             },
             Limit::Size { max_bytes } => json!("p".repeat(max_bytes - 1)),
             Limit::Only { values, .. } => match values.first()? {

@@ -157,6 +157,7 @@ impl Site {
                 "checkpoint_url": self.put(&claim, "model.ckpt", "0123456789").await,
                 "safetensors_url": self.put(&claim, "model.safetensors", "weights").await,
                 "report_url": self.put(&claim, "train.json", "{}").await,
+                "report_page_url": self.put(&claim, "train.html", "<p>a report</p>").await,
             },
         });
         assert!(self.state.store.complete(&claim.lease, &output).await.unwrap().is_held());

@@ -1,6 +1,6 @@
 //! The bytes of a download that is not finished yet, and whether an answer goes on where they end.
 
-use std::io::{Error, SeekFrom};
+use std::io::{self, Error, SeekFrom};
 use std::path::Path;
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE};
@@ -30,31 +30,61 @@ pub(super) struct Part {
     pub(super) declared: Option<u64>,
     /// Names the version of the file that the bytes are of; a resumed answer must be of the same one.
     validator: Option<HeaderValue>,
+    /// Whether the hash of the whole is known, which says at the end what a validator says at the beginning.
+    has_hash: bool,
 }
 
 impl Part {
-    pub(super) fn create(dest: &Path) -> Result<Self, TransferError> {
-        let temp = disk::part_beside(dest)?;
-        let handle = temp.as_file().try_clone().map_err(TransferError::file("write", dest))?;
+    /// An empty file, or what has arrived before of a file whose hash is known.
+    pub(super) async fn open(wanted: &Wanted<'_>) -> Result<Self, TransferError> {
+        let (dest, sha256) = (wanted.dest.to_owned(), wanted.sha256.map(str::to_owned));
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut temp = match &sha256 {
+                Some(sha256) => disk::lasting_part(&dest, sha256)?,
+                None => disk::part_beside(&dest)?,
+            };
+            let mut hasher = Sha256::new();
+            let bytes = io::copy(temp.as_file_mut(), &mut hasher).map_err(TransferError::file("read", &dest))?;
+            Ok((temp, hasher, bytes))
+        });
+        let opened =
+            opened.await.unwrap_or_else(|error| Err(TransferError::file("read", wanted.dest)(Error::other(error))));
+        let (temp, hasher, bytes) = opened?;
+        let handle = temp.as_file().try_clone().map_err(TransferError::file("write", wanted.dest))?;
         Ok(Self {
             temp,
             file: BufWriter::with_capacity(WRITE_BUFFER_BYTES, File::from_std(handle)),
-            hasher: Sha256::new(),
-            bytes: 0,
-            furthest: 0,
+            hasher,
+            bytes,
+            furthest: bytes,
             declared: None,
             validator: None,
+            has_hash: wanted.sha256.is_some(),
         })
     }
 
-    /// Without a validator there is no safe way to resume, so nothing is asked for but the whole file.
+    /// Whether nothing is missing of a file whose hash is known.
+    pub(super) fn is_whole(&self, wanted: &Wanted<'_>) -> bool {
+        self.bytes > 0 && wanted.sha256.is_some_and(|sha256| sha256 == hex::encode(self.hasher.clone().finalize()))
+    }
+
+    /// Writes out what is still in memory, for whoever goes on; an empty part goes.
+    pub(super) async fn leave(&mut self) {
+        if self.bytes == 0 {
+            self.temp.disable_cleanup(false);
+        }
+        if let Err(error) = self.file.flush().await {
+            tracing::info!(%error, "the end of a file that is not whole was lost");
+        }
+    }
+
+    /// Without a validator or a hash there is no safe way to resume, so nothing is asked for but the whole file.
     pub(super) fn range_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        if let (Some(validator), Ok(range)) = (&self.validator, HeaderValue::try_from(format!("bytes={}-", self.bytes)))
-            && self.bytes > 0
-        {
+        let may_resume = self.bytes > 0 && (self.has_hash || self.validator.is_some());
+        if let Some(range) = HeaderValue::try_from(format!("bytes={}-", self.bytes)).ok().filter(|_| may_resume) {
             headers.insert(RANGE, range);
-            headers.insert(IF_RANGE, validator.clone());
+            headers.extend(self.validator.clone().map(|validator| (IF_RANGE, validator)));
         }
         headers
     }

@@ -104,20 +104,22 @@ impl ModelCache {
         lock(&self.folder(commit), File::try_lock).await
     }
 
-    /// Removes what a killed process left; only under the lock, so nobody is writing it.
-    pub(super) fn remove_parts(&self, folder: &Path) {
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() {
-                self.remove_parts(&path);
-            } else if path.extension().is_some_and(|extension| extension == durable::PART_EXTENSION) {
-                let _ = fs::remove_file(path);
-            }
-        }
-    }
-
     fn reference(&self, revision: &str) -> PathBuf {
         self.dir.join(REFERENCES).join(plain(revision))
+    }
+}
+
+/// Removes what killed processes left in a folder, but for the parts to `keep`; only under the lock, so nobody is writing.
+pub(super) fn remove_parts(folder: &Path, keep: &[PathBuf]) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            remove_parts(&path, keep);
+        } else if path.extension().is_some_and(|extension| extension == durable::PART_EXTENSION)
+            && !keep.contains(&path)
+        {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

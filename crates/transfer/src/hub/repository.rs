@@ -6,41 +6,26 @@ use protocol::FailureCode;
 use reqwest::header::{ETAG, HeaderMap};
 use reqwest::{Method, StatusCode};
 
-use super::HubModel;
+use super::closed::{ERROR_CODE, closed};
+use super::layout::{self, Candidate, MODEL_INDEX, Weights, is_plain};
+use super::{DEFAULT_REVISION, HubModel};
 use crate::download::Wanted;
 use crate::network::{Ask, Follow, Network};
 use crate::web_url::{WebUrl, shown_text};
 use crate::{DownloadLimits, TransferError};
 
-/// Asked for first; every diffusers repository of Stable Diffusion 1.x has it.
-const FIRST_FILE: &str = "unet/config.json";
-
-/// Files without which there is no model.
-const CONFIGS: [&str; 3] = [FIRST_FILE, "text_encoder/config.json", "vae/config.json"];
-
-/// Files that are taken when they are there; otherwise `model` uses those of Stable Diffusion 1.5.
-const OPTIONAL: [&str; 6] = [
-    "model_index.json",
-    "scheduler/scheduler_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/special_tokens_map.json",
-];
-
-/// Folder and stem of each part's weights.
-const WEIGHTS: [(&str, &str, &str); 3] = [
-    ("unet", "diffusion_pytorch_model", "diffusion_pytorch_model"),
-    ("text_encoder", "model", "pytorch_model"),
-    ("vae", "diffusion_pytorch_model", "diffusion_pytorch_model"),
-];
+/// Longest answer that is read into memory: a list of a model's parts has 1 kB.
+const SMALL_BYTES_MAX: u64 = 1 << 20;
 
 /// A file of the repository, with what the hub announces of it.
 #[derive(Debug)]
 pub(super) struct RemoteFile {
+    /// Path in the repository.
     pub(super) name: String,
+    /// Path in the folder.
+    pub(super) place: String,
     /// Of large files alone.
-    sha256: Option<String>,
+    pub(super) sha256: Option<String>,
     pub(super) bytes: Option<u64>,
 }
 
@@ -70,65 +55,123 @@ impl<'a> Repository<'a> {
         Ok(repository)
     }
 
+    /// Another repository of the same hub, for the same caller.
+    pub(super) fn sibling(&self, repo: &'static str) -> Repository<'a> {
+        Self {
+            network: self.network,
+            model: HubModel { repo, revision: DEFAULT_REVISION, ..self.model },
+            limits: self.limits,
+        }
+    }
+
     pub(super) fn model(&self) -> HubModel<'a> {
         self.model
     }
 
-    /// The commit that the revision means; the revision itself where the hub, a plain mirror, does not tell.
-    pub(super) async fn commit(&self) -> Result<String, TransferError> {
-        let (status, headers) = self.head(self.model.revision, FIRST_FILE).await?;
-        if status == StatusCode::NOT_FOUND && text(&headers, "x-error-code") == Some("RevisionNotFound") {
-            return Err(self.refused(&format!("it has no revision {}; use main", self.model.revision)));
-        }
+    /// The commit that the revision means, as the hub says of `first_file`; the revision itself where the hub, a plain
+    /// mirror, does not tell.
+    pub(super) async fn commit(&self, first_file: &str) -> Result<String, TransferError> {
+        let (status, headers) = self.head(self.model.revision, first_file).await?;
         if status == StatusCode::NOT_FOUND {
-            return Err(self.refused(
-                "it does not exist, or is not in the diffusers layout (there is no unet/config.json); check its name, \
-                 or use ckpt_link for a single-file model",
-            ));
+            return Err(self.not_found(first_file, text(&headers, ERROR_CODE)).await);
         }
         let commit = text(&headers, "x-repo-commit").filter(|commit| is_revision(commit));
         Ok(commit.unwrap_or(self.model.revision).to_owned())
     }
 
-    /// The files to fetch, small ones first, every one of them known to be there.
-    pub(super) async fn files(&self, commit: &str) -> Result<Vec<RemoteFile>, TransferError> {
+    /// Why the first file is not there.
+    async fn not_found(&self, first_file: &str, code: Option<&str>) -> TransferError {
+        match code {
+            Some("RevisionNotFound") => {
+                let revision = self.model.revision;
+                return self.refused(&format!("it has no revision {revision}; check hf_revision, or leave it out"));
+            }
+            Some("RepoNotFound") => {
+                return self.refused("it does not exist, or hf_token may not read it; check the name and the token");
+            }
+            _ => {}
+        }
+        // A diffusion transformer has no UNet, but a list of its parts.
+        match self.read_small(MODEL_INDEX).await.as_deref().map(layout::parse) {
+            Ok(index) if let Some(kind) = layout::kind_of_index(&index) => self.other_kind(&kind),
+            _ => self.refused(&format!(
+                "it does not exist, or is not in the diffusers layout (there is no {first_file}); check its name, or use \
+                 ckpt_link for a single-file model"
+            )),
+        }
+    }
+
+    /// The configurations, every one of them known to be there.
+    pub(super) async fn small_files(&self, commit: &str) -> Result<Vec<RemoteFile>, TransferError> {
         let mut files = Vec::new();
-        for name in CONFIGS {
+        for name in layout::CONFIGS {
             let file = self.probe(commit, name).await?;
             let reason = "so it is not in the diffusers layout; use ckpt_link for a single-file model";
             files.push(file.ok_or_else(|| self.unusable(&format!("the repository has no {name}, {reason}")))?);
         }
-        for name in OPTIONAL {
+        for name in layout::OPTIONAL {
             files.extend(self.probe(commit, name).await?);
-        }
-        for weights in WEIGHTS {
-            files.push(self.weights(commit, weights).await?);
         }
         Ok(files)
     }
 
-    /// The best weights of a part: full precision before half, safetensors before pickle.
-    async fn weights(
+    /// The best weights of a network, in one file or several, every one of them known to be there. An index is fetched on
+    /// the way.
+    pub(super) async fn weights(
         &self,
         commit: &str,
-        (part, stem, bin_stem): (&str, &str, &str),
-    ) -> Result<RemoteFile, TransferError> {
-        let names = [
-            format!("{part}/{stem}.safetensors"),
-            format!("{part}/{bin_stem}.bin"),
-            format!("{part}/{stem}.fp16.safetensors"),
-            format!("{part}/{bin_stem}.fp16.bin"),
-        ];
-        for name in &names {
-            if let Some(file) = self.probe(commit, name).await? {
-                return Ok(file);
-            }
+        weights: Weights,
+        folder: &Path,
+    ) -> Result<Vec<RemoteFile>, TransferError> {
+        let candidates = weights.candidates();
+        for candidate in &candidates {
+            let (Candidate::Whole(name) | Candidate::Index(name)) = candidate;
+            let Some(file) = self.probe(commit, name).await? else { continue };
+            let file = RemoteFile { place: weights.place(name), ..file };
+            return match candidate {
+                Candidate::Whole(_) => Ok(vec![file]),
+                Candidate::Index(_) => self.shards(commit, weights, file, folder).await,
+            };
         }
-        let reason = format!(
-            "the repository has no weights for {part} (neither {} nor {}); choose another model",
-            names[0], names[1]
-        );
-        Err(self.unusable(&reason))
+        let [Candidate::Whole(first), _, Candidate::Whole(second), ..] = &candidates else { return Ok(Vec::new()) };
+        let part = weights.part;
+        Err(self.unusable(&format!(
+            "the repository has no weights for {part} (neither {first} nor {second}); choose another model"
+        )))
+    }
+
+    /// The index and the files that it names.
+    async fn shards(
+        &self,
+        commit: &str,
+        weights: Weights,
+        index: RemoteFile,
+        folder: &Path,
+    ) -> Result<Vec<RemoteFile>, TransferError> {
+        let path = folder.join(&index.place);
+        if !path.is_file() {
+            self.download(commit, &index, &path, |_, _| {}).await?;
+        }
+        let broken = |reason: &str| self.unusable(&format!("its {} {reason}; choose another model", index.name));
+        let mut files = Vec::new();
+        for shard in layout::shards(&path).map_err(|reason| broken(&reason))? {
+            let name = weights.beside(&shard);
+            let file = self.probe(commit, &name).await?;
+            let file = file.ok_or_else(|| broken(&format!("names {shard}, which is not there")))?;
+            files.push(RemoteFile { place: weights.place(&name), ..file });
+        }
+        files.push(index);
+        Ok(files)
+    }
+
+    /// A small file of the revision.
+    async fn read_small(&self, name: &str) -> Result<Vec<u8>, TransferError> {
+        let dir = tempfile::tempdir().map_err(TransferError::file("write in", &std::env::temp_dir()))?;
+        let path = dir.path().join("small");
+        let url = self.url(self.model.revision, name)?;
+        let limits = DownloadLimits { max_bytes: SMALL_BYTES_MAX, ..self.limits };
+        self.network.download(url.url().as_str(), &path, limits, self.model.token, |_, _| {}).await?;
+        std::fs::read(&path).map_err(TransferError::file("read", &path))
     }
 
     async fn probe(&self, commit: &str, name: &str) -> Result<Option<RemoteFile>, TransferError> {
@@ -139,7 +182,7 @@ impl<'a> Repository<'a> {
         let etag = text(&headers, "x-linked-etag").or_else(|| text(&headers, ETAG.as_str()));
         let sha256 = etag.map(|etag| etag.trim_matches('"').to_ascii_lowercase()).filter(|etag| is_sha256(etag));
         let bytes = text(&headers, "x-linked-size").and_then(|bytes| bytes.parse().ok());
-        Ok(Some(RemoteFile { name: name.to_owned(), sha256, bytes }))
+        Ok(Some(RemoteFile { name: name.to_owned(), place: name.to_owned(), sha256, bytes }))
     }
 
     /// Asks for the head of a file, as far as the hub itself answers: its large files lie on other hosts, and what
@@ -153,6 +196,7 @@ impl<'a> Repository<'a> {
                 url: &url,
                 headers: HeaderMap::new(),
                 bearer: self.model.token,
+                cookies: None,
                 body: None,
                 follow: Follow::SameOrigin,
                 answer_timeout: self.limits.idle_timeout,
@@ -178,14 +222,7 @@ impl<'a> Repository<'a> {
     ) -> Result<(StatusCode, HeaderMap), TransferError> {
         match status.as_u16() {
             200..=399 | 404 => Ok((status, headers.clone())),
-            401 | 403 => Err(self.refused(match (text(headers, "x-error-code"), self.model.token.is_some()) {
-                (Some("GatedRepo"), true) => "hf_token has no access to it; accept its terms on the model's page first",
-                (Some("GatedRepo"), false) => {
-                    "it asks for acceptance of its terms; accept them on its page and give hf_token"
-                }
-                (_, true) => "it does not exist, or hf_token may not read it; check the name and the token",
-                (_, false) => "it does not exist or is private; check the name, and give hf_token if it is private",
-            })),
+            401 | 403 => Err(self.refused(closed(headers, self.model.token.is_some()))),
             status => {
                 let remedy = crate::error::status_remedy(status);
                 Err(TransferError::Status { url: url.to_string(), status, remedy })
@@ -203,7 +240,9 @@ impl<'a> Repository<'a> {
     ) -> Result<(), TransferError> {
         let url = self.url(commit, &file.name)?;
         let (bearer, sha256) = (self.model.token, file.sha256.as_deref());
-        self.network.fetch(&Wanted { url: &url, dest, limits: self.limits, bearer, sha256 }, progress).await?;
+        self.network
+            .fetch(&Wanted { url: &url, dest, limits: self.limits, bearer, sha256, is_drive: false }, progress)
+            .await?;
         Ok(())
     }
 
@@ -217,6 +256,11 @@ impl<'a> Repository<'a> {
     /// The model is not there, or not for this caller.
     fn refused(&self, reason: &str) -> TransferError {
         self.error(FailureCode::ModelNotFound, reason)
+    }
+
+    /// The model is another than what this program trains.
+    pub(super) fn other_kind(&self, kind: &str) -> TransferError {
+        self.unusable(&format!("it is {kind}; only Stable Diffusion 1.x is supported"))
     }
 
     /// The model is there, and of no use.
@@ -237,11 +281,6 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-fn is_plain(text: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    (1..=128).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(fits)
 }
 
 /// `owner/name`, both fit to be part of a path.

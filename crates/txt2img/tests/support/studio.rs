@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use engine::Precision;
 use engine::tch::{Device, Kind, Tensor};
 use model::{BaseModel, ModelReference, RandomConfig};
-use protocol::{JobEvent, Occasion, Txt2ImgParams};
+use protocol::{JobEvent, Leave, Occasion, Txt2ImgParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use txt2img::error::Result;
@@ -98,7 +98,7 @@ impl Studio {
             observer: &mut observer,
             clock: &|| began.elapsed().max(Duration::from_nanos(1)),
             job_timestamp: TIMESTAMP.into(),
-            stop: &|| told.get() >= events_max,
+            stop: &|| (told.get() >= events_max).then_some(Leave::Drop),
         };
         // The third request of a job.
         let drawing = self.pipeline.draw(&params(changes), 2, &mut occasion, |index, picture| {

@@ -132,7 +132,8 @@ async fn a_model_that_was_trained_is_kept_when_a_picture_fails() {
     let script = r#"
         model() { echo "$2" > "$1/$2"; say '{"message":"file","content":{"file":"'"$2"'","kind":"'"$3"'"}}'; }
         job() {
-            model "$1" m.safetensors model; model "$1" m.ckpt model; model "$1" train.json report
+            model "$1" m.safetensors model; model "$1" m.ckpt model
+            model "$1" train.html report; model "$1" train.json report
             say '{"message":"failed","content":{"code":"picture_not_finite","blame":"owner","sentence":"no picture"}}'
         }
         ready; serve"#;

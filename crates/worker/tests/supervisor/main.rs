@@ -5,6 +5,7 @@ mod child;
 mod endings;
 mod files;
 mod folders;
+mod inputs;
 mod leaving;
 mod machine;
 mod site;

@@ -92,11 +92,13 @@ impl Site {
                 cache_dir: self.path("models"),
                 cache_bytes_max: None,
             },
+            checkpoint_steps: None,
             timing: Timing {
                 heartbeat: Duration::from_millis(50),
                 poll: Duration::from_millis(20),
                 child_start: Duration::from_secs(10),
                 grace: Duration::from_secs(5),
+                checkpoint: Duration::from_secs(5),
                 pauses: Pauses { first: Duration::from_millis(20), longest: Duration::from_millis(100) },
             },
         }

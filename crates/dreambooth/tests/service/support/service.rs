@@ -64,6 +64,13 @@ impl Service {
         Self::start_with_key(&[], &self.data_dir.clone(), self.key.clone(), extra)
     }
 
+    /// Stops the process as an operator would, and starts another on the same data once `between` has been looked at.
+    pub(crate) fn stop_and_restart(mut self, extra: &[&str], between: impl FnOnce()) -> Self {
+        self.end_in_good_order();
+        between();
+        Self::start_with_key(&[], &self.data_dir.clone(), self.key.clone(), extra)
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -72,6 +79,10 @@ impl Service {
 
     /// SIGTERM; returns when the process has ended by itself.
     pub(crate) fn stop(mut self) {
+        self.end_in_good_order();
+    }
+
+    fn end_in_good_order(&mut self) {
         signal(self.process.id(), "TERM");
         assert!(self.process.wait().unwrap().success(), "the service ended badly");
     }
@@ -150,6 +161,16 @@ pub(crate) fn fetch(url: &str) -> Vec<u8> {
     let mut response = agent().get(url).call().unwrap();
     assert_eq!(response.status(), 200, "{url}");
     response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap()
+}
+
+/// The report of a completed training.
+pub(crate) fn report(view: &Value) -> Value {
+    serde_json::from_slice(&fetch(view["output"]["train"]["report_url"].as_str().unwrap())).unwrap()
+}
+
+/// The trained model's file.
+pub(crate) fn trained_bytes(view: &Value) -> Vec<u8> {
+    fetch(view["output"]["train"]["safetensors_url"].as_str().unwrap())
 }
 
 /// Asks again and again until there is an answer.

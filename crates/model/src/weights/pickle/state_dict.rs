@@ -9,6 +9,9 @@ use super::{MAX_NAME_BYTES, MAX_TENSORS};
 /// `state_dict` inside `state_dict` occurs in the wild, once or twice.
 const MAX_UNWRAPS: usize = 8;
 
+/// Where the files of textual inversion keep their vectors.
+const EMBEDDING_KEY: &str = "string_to_param";
+
 /// The named tensors of a checkpoint: of its innermost `state_dict`, or of the whole when it has none.
 pub(in crate::weights) fn state_dict(arena: &Arena, root: Value) -> Result<Vec<(String, TensorView)>, String> {
     let mut dict = dict_of(arena, root)?;
@@ -30,6 +33,9 @@ pub(in crate::weights) fn state_dict(arena: &Arena, root: Value) -> Result<Vec<(
             Some(_) => refuse_objects(arena, name, *value, &mut seen)?,
             None => {}
         }
+    }
+    if dict.iter().any(|(key, _)| arena.text(*key) == Some(EMBEDDING_KEY)) {
+        return Err("it is an embedding (textual inversion), not a model; give a full checkpoint".to_owned());
     }
     if tensors.is_empty() {
         return Err("it holds no weights; a checkpoint needs tensors at its top or under state_dict".to_owned());

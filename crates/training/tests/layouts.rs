@@ -177,7 +177,7 @@ fn demand(settings: &TrainSettings, stage: StageSize) -> Demand {
 fn activations_are_kept_where_they_fit_and_computed_again_where_not() {
     let roomy = planned(&json!({}), STAGE, 80_000_000_000, Kind::Float);
     assert!(!roomy.layout.recompute && roomy.note.is_none());
-    let tight = planned(&json!({}), STAGE, 18_500_000_000, Kind::Float);
+    let tight = planned(&json!({}), STAGE, 17_500_000_000, Kind::Float);
     assert!(tight.layout.recompute);
     assert!(tight.note.unwrap().contains("gradient_checkpointing"));
     let fixed = planned(&json!({"gradient_checkpointing": false}), STAGE, 16_000_000_000, Kind::Float);
@@ -195,6 +195,19 @@ fn full_adamw_at_512_fits_into_22_gb_and_8_bit_adam_with_recomputation_into_10()
     let packed = planned(&json!({}), eight_bit, 10_000_000_000, Kind::BFloat16);
     assert!(packed.layout.recompute && packed.layout.gradients == Kind::BFloat16);
     assert!(demand(&settings, eight_bit).bytes(&packed.layout) < 10_000_000_000);
+}
+
+#[test]
+fn the_estimate_is_near_what_trainings_with_8_bit_adam_took_and_hardly_below() {
+    // Peaks of whole processes on a CPU in f32: 256² and 512², activations kept and computed again.
+    let measured = [(32, false, 9.48e9), (32, true, 9.42e9), (64, false, 10.64e9), (64, true, 9.69e9)];
+    for (side, recompute, bytes) in measured {
+        let settings = support::settings(&json!({"gradient_checkpointing": recompute}));
+        let demand = demand(&settings, StageSize { adam_8_bit: true, latent_pixels: side * side });
+        let layout = plan(&demand, &settings, Kind::Float, None).layout;
+        let estimate = demand.bytes(&layout) as f64;
+        assert!((0.97..1.12).contains(&(estimate / bytes)), "{side}, {recompute}: {estimate:e} instead of {bytes:e}");
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 #![allow(clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::command::{TaskError, workspace_root};
-use xtask::provision::driver;
 use xtask::provision::source::Wanted;
+use xtask::provision::{driver, nvrtc};
 use xtask::{demo, goldens, lint, provision, suite};
 
 /// Set-up, demo, tests and goldens of the project.
@@ -44,6 +45,9 @@ enum Task {
     /// Run one test program, as cargo calls it
     #[command(hide = true)]
     RunTest {
+        /// Where the loader finds NVRTC, for tests of kernels
+        #[arg(long)]
+        nvrtc: Option<PathBuf>,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<OsString>,
     },
@@ -60,8 +64,8 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<ExitCode, TaskError> {
-    if let Task::RunTest { command } = task {
-        return Err(suite::run_test(&command));
+    if let Task::RunTest { nvrtc, command } = task {
+        return Err(suite::run_test(&command, nvrtc.as_deref()));
     }
     let root = workspace_root()?;
     let lint_only = matches!(task, Task::Lint);
@@ -78,7 +82,9 @@ fn run(task: Task) -> Result<ExitCode, TaskError> {
             }
         }
         Task::Demo => demo::run(&root)?,
-        Task::Test { arguments } => return suite::run(&root, &arguments),
+        Task::Test { arguments } => {
+            return suite::run(&root, &arguments, nvrtc::for_tests(&root.join(".libtorch")).as_deref());
+        }
         Task::Lint => lint::clippy(&root)?,
         Task::Goldens { arguments } => goldens::record(&root, &arguments)?,
         Task::RunTest { .. } => {}

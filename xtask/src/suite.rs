@@ -18,6 +18,9 @@ use crate::command::{TaskError, cannot_start, cargo};
 /// Crates whose tests compute with tensors.
 const ONE_AT_A_TIME: [&str; 5] = ["engine", "execution", "model", "training", "txt2img"];
 
+/// Crates whose tests compile kernels for NVIDIA GPUs.
+const COMPILES_KERNELS: [&str; 1] = ["engine"];
+
 /// How a test says that this machine lacks what it needs: a line of its own, written straight to standard output, because
 /// libtest keeps what `println!` prints to itself. libtest counts such a test as passed; here it is skipped.
 const SKIPPED: &str = "skipped: ";
@@ -90,15 +93,17 @@ fn skip_reason(line: &str) -> Option<&str> {
     own.strip_prefix(SKIPPED)
 }
 
-/// Runs the suite; `arguments` go to `cargo test`. The last line is `N passed, N failed, N skipped`, after the reasons of those
+/// Runs the suite; `arguments` go to `cargo test`, and tests of kernels find NVRTC in the folder `nvrtc`. The last line is `N passed, N failed, N skipped`, after the reasons of those
 /// that were skipped.
 ///
 /// # Errors
 /// When cargo cannot be started. Failed tests are a failing exit code.
-pub fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode, TaskError> {
+pub fn run(root: &Path, arguments: &[OsString], nvrtc: Option<&Path>) -> Result<ExitCode, TaskError> {
     // Asked for before cargo replaces this program by a fresh build of itself.
     let this = env::current_exe().map_err(|source| TaskError::Start { program: "xtask".into(), source })?;
-    let runner = format!("target.'cfg(all())'.runner=[{:?}, \"run-test\"]", this.display().to_string());
+    let nvrtc = nvrtc.map(|folder| format!("--nvrtc={}", folder.display()));
+    let runner: Vec<String> = [this.display().to_string(), "run-test".into()].into_iter().chain(nvrtc).collect();
+    let runner = format!("target.'cfg(all())'.runner={runner:?}");
     let mut command = cargo(root)?;
     command.args(["--config", &runner, "test", "--no-fail-fast"]);
     let selects = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package" | "--workspace"));
@@ -130,8 +135,9 @@ fn pass_through(mut output: impl BufRead, tally: &mut Tally) {
     }
 }
 
-/// Becomes the test program `command`; comes back only when that fails.
-pub fn run_test(command: &[OsString]) -> TaskError {
+/// Becomes the test program `command`, whose loader finds NVRTC in the folder `nvrtc` if it may need it; comes back only when that
+/// fails.
+pub fn run_test(command: &[OsString], nvrtc: Option<&Path>) -> TaskError {
     let (program, arguments) = command.split_first().map_or((OsString::new(), &[][..]), |(p, a)| (p.clone(), a));
     let mut test = Command::new(program);
     test.args(arguments);
@@ -139,6 +145,21 @@ pub fn run_test(command: &[OsString]) -> TaskError {
     if ONE_AT_A_TIME.contains(&package.as_str()) && env::var_os("RUST_TEST_THREADS").is_none() {
         test.env("RUST_TEST_THREADS", "1");
     }
+    if let Some(folder) = nvrtc
+        && COMPILES_KERNELS.contains(&package.as_str())
+    {
+        test.env("LD_LIBRARY_PATH", search_path(folder));
+    }
     let source = test.exec();
     cannot_start(&test, source)
+}
+
+/// The loader's folders with `folder` as the last.
+fn search_path(folder: &Path) -> OsString {
+    let mut path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    if !path.is_empty() {
+        path.push(":");
+    }
+    path.push(folder);
+    path
 }

@@ -1,4 +1,5 @@
 //! NVRTC takes the optimizers' kernels for the GPUs that trainings run on. It needs no GPU for that.
+//! `cargo xtask test` brings it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
@@ -14,7 +15,7 @@ fn the_kernels_compile_for_the_gpus_of_four_generations() {
             Err(reason) if reason.contains("cannot open shared object file") => {
                 writeln!(
                     std::io::stdout().lock(),
-                    "skipped: no NVRTC beside libtorch or in LD_LIBRARY_PATH ({reason})"
+                    "skipped: no NVRTC beside libtorch or in LD_LIBRARY_PATH, where cargo xtask test puts it ({reason})"
                 )
                 .unwrap();
                 return;

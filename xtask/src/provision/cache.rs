@@ -1,4 +1,4 @@
-//! The folder that all checkouts share: `<cache>/libtorch-…`.
+//! A folder that all checkouts share: `<cache>/libtorch-…`, `<cache>/nvrtc-…`.
 //!
 //! Invariants: whoever changes anything holds the lock `<cache>/<folder>.lock`. All work is done in `<cache>/<folder>.partial`,
 //! which becomes `<cache>/<folder>` by one rename once every sum is right; the manifest is in it by then. A run that was cut
@@ -13,6 +13,9 @@ use super::plan::{Plan, size};
 use super::release::{Release, Wheel};
 use super::unpack::unpack;
 use super::verify::{looks_whole, sha256_of, verify, write_manifest};
+
+/// The folder in `<cache>/<folder>.partial` that becomes `<cache>/<folder>`.
+const UNPACKED: &str = "unpacked";
 
 /// Where wheels come from; the package index outside of tests.
 pub trait Depot {
@@ -36,7 +39,7 @@ pub fn ensure(release: &Release, cache: &Path, depot: &dyn Depot) -> Result<Path
         return Ok(folder);
     }
     fs::create_dir_all(cache).map_err(failed("create", cache))?;
-    let _lock = lock(&cache.join(format!("{}.lock", release.folder)))?;
+    let _lock = lock(release, cache)?;
     if looks_whole(release, &folder) {
         return Ok(folder);
     }
@@ -45,17 +48,18 @@ pub fn ensure(release: &Release, cache: &Path, depot: &dyn Depot) -> Result<Path
     }
     let partial = cache.join(format!("{}.partial", release.folder));
     build(release, &partial, depot)?;
-    replace(&folder, &partial.join("libtorch"))?;
+    replace(&folder, &partial.join(UNPACKED))?;
     fs::remove_dir_all(&partial).map_err(failed("remove", &partial))?;
     Ok(folder)
 }
 
 /// Held until the file is dropped; the system frees it when the process dies, however it dies.
-fn lock(path: &Path) -> Result<File, ProvisionError> {
+fn lock(release: &Release, cache: &Path) -> Result<File, ProvisionError> {
+    let path = &cache.join(format!("{}.lock", release.folder));
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed("open", path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => eprintln!("waiting: another run is fetching libtorch"),
+        Err(TryLockError::WouldBlock) => eprintln!("waiting: another run is fetching {}", release.name),
         Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
     }
     file.lock().map_err(failed("lock", path))?;
@@ -73,12 +77,12 @@ fn adopt(release: &Release, folder: &Path) -> Result<bool, ProvisionError> {
     Ok(true)
 }
 
-/// Fetches, unpacks and verifies in `partial`; the result is `partial/libtorch`.
+/// Fetches, unpacks and verifies in `partial`; the result is [`UNPACKED`] in it.
 fn build(release: &Release, partial: &Path, depot: &dyn Depot) -> Result<(), ProvisionError> {
     let wheels = partial.join("wheels");
     fs::create_dir_all(&wheels).map_err(failed("create", &wheels))?;
     remove_strays(&wheels)?;
-    let unpacked = partial.join("libtorch");
+    let unpacked = partial.join(UNPACKED);
     if unpacked.exists() {
         fs::remove_dir_all(&unpacked).map_err(failed("remove", &unpacked))?;
     }
@@ -90,7 +94,7 @@ fn build(release: &Release, partial: &Path, depot: &dyn Depot) -> Result<(), Pro
     if !plan.wheels.is_empty() {
         depot.announce(&plan);
     }
-    check_disk(partial, plan.disk_bytes())?;
+    check_disk(partial, &plan)?;
     for wheel in plan.wheels {
         depot.fetch(wheel, &wheels)?;
         check_wheel(wheel, &wheels.join(wheel.file_name))?;
@@ -135,15 +139,18 @@ fn replace(folder: &Path, new: &Path) -> Result<(), ProvisionError> {
 }
 
 /// Asks `df` (POSIX) for the free space; where it cannot be asked, the disk itself will say so soon enough.
-fn check_disk(folder: &Path, needed_bytes: u64) -> Result<(), ProvisionError> {
+fn check_disk(folder: &Path, plan: &Plan) -> Result<(), ProvisionError> {
     let Ok(answer) = Command::new("df").arg("-Pk").arg(folder).stderr(Stdio::null()).output() else { return Ok(()) };
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let free_kb = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
     // df counts in units of 1024 bytes.
     match free_kb.map(|kb| kb.saturating_mul(1024)) {
-        Some(free) if free < needed_bytes => {
-            Err(ProvisionError::Disk { folder: folder.to_owned(), free: size(free), needed: size(needed_bytes) })
-        }
+        Some(free) if free < plan.disk_bytes() => Err(ProvisionError::Disk {
+            folder: folder.to_owned(),
+            what: plan.name,
+            free: size(free),
+            needed: size(plan.disk_bytes()),
+        }),
         _ => Ok(()),
     }
 }

@@ -68,12 +68,14 @@ pub enum ProvisionError {
     },
     /// The disk is too full.
     #[error(
-        "{folder} has {free} free, but fetching libtorch needs {needed}; make room, or set DREAMBOOTH_CACHE to a \
+        "{folder} has {free} free, but fetching {what} needs {needed}; make room, or set DREAMBOOTH_CACHE to a \
          folder on a larger disk", folder = folder.display()
     )]
     Disk {
         /// Where the cache lies.
         folder: PathBuf,
+        /// What is fetched.
+        what: &'static str,
         /// The free space, such as `800 MB`.
         free: String,
         /// The space that the run needs.

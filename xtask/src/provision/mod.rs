@@ -5,11 +5,13 @@
 //! downloaded at all. After it, plain cargo commands work too: `.cargo/config.toml` reads the link.
 //!
 //! There are two such folders: libtorch for CPUs, and, for whoever asks for it, the same with CUDA ([`pinned`]). The program is
-//! linked to `libtorch_cpu.so` in either case and opens `libtorch_cuda.so` beside it where there is one.
+//! linked to `libtorch_cpu.so` in either case and opens `libtorch_cuda.so` beside it where there is one. The tests are given
+//! [`nvrtc`] besides.
 
 pub mod cache;
 pub mod driver;
 pub mod error;
+pub mod nvrtc;
 pub mod pinned;
 pub mod pip;
 pub mod plan;
@@ -30,6 +32,9 @@ use plan::{Plan, size};
 use release::Wheel;
 use source::{Source, Wanted};
 
+/// Whether this is the platform that the pinned wheels are for.
+const IS_PINNED_PLATFORM: bool = cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"));
+
 /// Provides libtorch for the checkout at `root`, verbosely only when there is something to do.
 ///
 /// # Errors
@@ -42,7 +47,7 @@ pub fn provision(root: &Path, wanted: Wanted) -> Result<PathBuf, ProvisionError>
             fs::canonicalize(&folder).map_err(failed("find", &folder))?
         }
         Source::Cache(cache) => {
-            if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+            if !IS_PINNED_PLATFORM {
                 return Err(ProvisionError::Platform);
             }
             let release = source::release(wanted, &link, &cache);
@@ -61,7 +66,7 @@ struct PackageIndex<'a> {
 
 impl Depot for PackageIndex<'_> {
     fn announce(&self, plan: &Plan) {
-        eprintln!("fetching libtorch 2.11.0 into {}: {plan}", self.cache.display());
+        eprintln!("fetching {} into {}: {plan}", plan.name, self.cache.display());
     }
 
     fn fetch(&self, wheel: &Wheel, into: &Path) -> Result<(), ProvisionError> {

@@ -12,16 +12,18 @@ use super::release::{Library, Release, Wheel};
 
 /// libtorch 2.11.0 for CPUs.
 pub const LIBTORCH: Release = Release {
+    name: "libtorch 2.11.0",
     folder: "libtorch-2.11.0-cpu-x86_64-linux",
-    headers_sha256: HEADERS_SHA256,
+    headers_sha256: Some(HEADERS_SHA256),
     wheels: &[torch(&[TORCH_CPU, C10, GOMP]), CUDA_RUNTIME, CUPTI],
 };
 
 /// The same with its CUDA half and the wheels of NVIDIA's that torch 2.11.0 names. Left out is what libtorch never opens: NVTX,
 /// the wrappers for FFTW and BLAS programs, what only profilers and clusters load.
 pub const LIBTORCH_CUDA: Release = Release {
+    name: "libtorch 2.11.0 with CUDA",
     folder: "libtorch-2.11.0-cuda13-x86_64-linux",
-    headers_sha256: HEADERS_SHA256,
+    headers_sha256: Some(HEADERS_SHA256),
     wheels: &[
         torch(&[TORCH_CPU, C10, GOMP, TORCH_CUDA, C10_CUDA, TORCH_CUDA_LINALG, TORCH_NVSHMEM, CAFFE2_NVRTC]),
         CUDA_RUNTIME,
@@ -39,6 +41,15 @@ pub const LIBTORCH_CUDA: Release = Release {
         NVJITLINK,
         NVSHMEM,
     ],
+};
+
+/// NVRTC alone, for the test that compiles our kernels: that needs no GPU. It lies in a folder of its own, because a libtorch for
+/// CPUs stays what it says.
+pub const NVRTC_FOR_TESTS: Release = Release {
+    name: "NVRTC 13.0.88 for the tests",
+    folder: "nvrtc-13.0.88-x86_64-linux",
+    headers_sha256: None,
+    wheels: &[NVRTC],
 };
 
 const HEADERS_SHA256: &str = "8916472b465e2ce060efb282841e55287506272cd8f423a0d7c1401b88ee6b8f";

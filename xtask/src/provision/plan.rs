@@ -10,6 +10,8 @@ const SLACK_BYTES: u64 = 200_000_000;
 /// The wheels that are missing, and what they and their contents take.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What is completed.
+    pub name: &'static str,
     /// What must be fetched.
     pub wheels: Vec<&'static Wheel>,
     /// Bytes of all libraries once they are unpacked.
@@ -19,7 +21,7 @@ pub struct Plan {
 impl Plan {
     /// To complete `release`, of which `wheels` are missing.
     pub fn new(release: &Release, wheels: Vec<&'static Wheel>) -> Self {
-        Self { wheels, unpacked_bytes: release.libraries().map(|library| library.bytes).sum() }
+        Self { name: release.name, wheels, unpacked_bytes: release.libraries().map(|library| library.bytes).sum() }
     }
 
     /// Bytes to download.

@@ -1,4 +1,4 @@
-//! A libtorch by what it is put together from. The pinned ones stand in [`super::pinned`].
+//! A folder of libraries by what it is put together from. The pinned ones stand in [`super::pinned`].
 
 use super::plan::Plan;
 
@@ -39,15 +39,18 @@ impl Library {
     }
 }
 
-/// A libtorch that is put together from wheels.
+/// A folder of libraries that is put together from wheels.
 #[derive(Debug, Clone)]
 pub struct Release {
+    /// What it is, as people are told: `libtorch 2.11.0`.
+    pub name: &'static str,
     /// The folder's name in the cache.
     pub folder: &'static str,
     /// Where its parts come from.
     pub wheels: &'static [Wheel],
-    /// [`super::verify::headers_digest`] of its `include/`.
-    pub headers_sha256: &'static str,
+    /// [`super::verify::headers_digest`] of its `include/`. Programs are built against a folder that has headers, so it has the
+    /// linker's names of its libraries, too; `None`: its libraries are opened at run time.
+    pub headers_sha256: Option<&'static str>,
 }
 
 impl Release {

@@ -40,7 +40,8 @@ pub fn choose(link: &Path) -> Result<Source, ProvisionError> {
     }
 }
 
-fn cache_folder() -> Result<PathBuf, ProvisionError> {
+/// Where everything lies that all checkouts share.
+pub(super) fn cache_folder() -> Result<PathBuf, ProvisionError> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("DREAMBOOTH_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("dreambooth")))

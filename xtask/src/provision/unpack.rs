@@ -13,7 +13,7 @@ use super::error::{ProvisionError, failed};
 use super::release::{Release, Wheel};
 use super::verify::LINKER_SCRIPT;
 
-/// Fills `folder` with `include/` and `lib/` from the wheels that lie in `wheels`.
+/// Fills `folder` with `lib/`, and with `include/` where there are headers, from the wheels that lie in `wheels`.
 ///
 /// # Errors
 /// When a wheel is no zip, lacks a library, or the disk refuses.
@@ -24,10 +24,12 @@ pub(super) fn unpack(release: &Release, wheels: &Path, folder: &Path) -> Result<
     for wheel in release.wheels {
         unpack_wheel(wheel, &wheels.join(wheel.file_name), folder, &bar)?;
     }
-    let script = lib.join("libtorch.so");
-    fs::write(&script, LINKER_SCRIPT).map_err(failed("write", &script))?;
-    let gomp = lib.join("libgomp.so");
-    symlink("libgomp.so.1", &gomp).map_err(failed("link", &gomp))?;
+    if release.headers_sha256.is_some() {
+        let script = lib.join("libtorch.so");
+        fs::write(&script, LINKER_SCRIPT).map_err(failed("write", &script))?;
+        let gomp = lib.join("libgomp.so");
+        symlink("libgomp.so.1", &gomp).map_err(failed("link", &gomp))?;
+    }
     bar.finish_and_clear();
     Ok(())
 }

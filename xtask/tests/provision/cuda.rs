@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use xtask::provision::cache::{Depot, ensure};
 use xtask::provision::driver::describe;
 use xtask::provision::error::ProvisionError;
-use xtask::provision::pinned::{LIBTORCH, LIBTORCH_CUDA};
-use xtask::provision::plan::Plan;
+use xtask::provision::pinned::{LIBTORCH, LIBTORCH_CUDA, NVRTC_FOR_TESTS};
+use xtask::provision::plan::{Plan, size};
 use xtask::provision::release::{Library, Release, Wheel};
 use xtask::provision::source::{Wanted, release as chosen};
 
@@ -123,6 +123,22 @@ fn the_cuda_set_holds_the_whole_cpu_set_and_no_name_twice() {
 }
 
 #[test]
+fn nvrtc_for_the_tests_is_the_one_that_libtorch_with_cuda_has_and_lies_in_a_folder_of_its_own() {
+    for library in NVRTC_FOR_TESTS.libraries() {
+        let same = |other: &Library| other.file_name() == library.file_name() && other.sha256 == library.sha256;
+        assert!(LIBTORCH_CUDA.libraries().any(same), "{}", library.path);
+        assert!(!LIBTORCH.libraries().any(same), "{}", library.path);
+    }
+    assert!(![LIBTORCH.folder, LIBTORCH_CUDA.folder].contains(&NVRTC_FOR_TESTS.folder));
+}
+
+#[test]
+fn the_guide_says_what_the_tests_download_besides() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../CONTRIBUTING.md")).unwrap();
+    assert!(guide.contains(&size(NVRTC_FOR_TESTS.plan().download_bytes())));
+}
+
+#[test]
 fn the_readme_says_what_is_downloaded() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(readme).unwrap();
@@ -142,9 +158,9 @@ fn the_driver_is_judged_by_its_release() {
 
 #[test]
 fn pinned_sums_have_the_length_of_sums() {
-    for release in [LIBTORCH, LIBTORCH_CUDA] {
+    for release in [LIBTORCH, LIBTORCH_CUDA, NVRTC_FOR_TESTS] {
         let wheels = release.wheels.iter().map(|wheel| wheel.sha256);
-        for pinned in wheels.chain(release.libraries().map(|library| library.sha256)).chain([release.headers_sha256]) {
+        for pinned in wheels.chain(release.libraries().map(|library| library.sha256)).chain(release.headers_sha256) {
             assert_eq!(hex::decode(pinned).unwrap().len(), 32);
         }
     }

@@ -67,7 +67,7 @@ pub(crate) fn wheel(name: &'static str, bytes: &[u8], headers: &'static str, lib
 
 pub(crate) fn release_of(folder: &'static str, wheels: Vec<Wheel>) -> Release {
     let headers = format!("{}  ATen/ATen.h\n", sum(HEADER));
-    Release { folder, wheels: wheels.leak(), headers_sha256: sum(headers.as_bytes()) }
+    Release { name: "libtorch 1", folder, wheels: wheels.leak(), headers_sha256: Some(sum(headers.as_bytes())) }
 }
 
 pub(crate) fn torch() -> Wheel {
@@ -80,8 +80,16 @@ pub(crate) fn release() -> Release {
 
 /// The same with a second wheel, as libtorch with CUDA has.
 pub(crate) fn release_with_cuda() -> Release {
-    let cudnn = wheel("cudnn-1.whl", &cudnn_bytes(), "", vec![library("nvidia/cudnn/lib/libcudnn.so.9", CUDNN)]);
-    release_of("libtorch-1-cuda", vec![torch(), cudnn])
+    release_of("libtorch-1-cuda", vec![torch(), cudnn()])
+}
+
+/// A wheel of libraries alone, as NVRTC is for the tests.
+pub(crate) fn release_without_headers() -> Release {
+    Release { name: "cuDNN 1", folder: "cudnn-1", headers_sha256: None, ..release_of("", vec![cudnn()]) }
+}
+
+fn cudnn() -> Wheel {
+    wheel("cudnn-1.whl", &cudnn_bytes(), "", vec![library("nvidia/cudnn/lib/libcudnn.so.9", CUDNN)])
 }
 
 pub(crate) fn copy_one(wheel: &Wheel, into: &Path) -> Result<(), ProvisionError> {

@@ -245,12 +245,26 @@ fn a_model_comes_from_one_place_only() {
 }
 
 #[test]
+fn a_revision_without_its_repository_is_refused() {
+    let mut body = with("/input/train/hf_revision", json!("fp16"));
+    let sentence = "input.train.hf_revision is given without input.train.hf_model, so it is the revision of nothing; name the \
+                    repository in input.train.hf_model, or leave input.train.hf_revision out.";
+    assert_eq!(refusal(&body), sentence);
+    body["input"]["train"]["ckpt_link"] = json!("https://models.example/a.ckpt");
+    assert_eq!(refusal(&body), sentence);
+    body["input"]["train"]["ckpt_link"] = Value::Null;
+    body["input"]["train"]["hf_model"] = json!("o/m");
+    assert!(JobRequest::parse(body).is_ok());
+}
+
+#[test]
 fn null_is_the_same_as_leaving_a_field_out() {
     let keys = [
         "concept_name",
         "offset_noise",
         "pndm_scheduler",
         "hf_model",
+        "hf_revision",
         "hf_token",
         "ckpt_link",
         "text_steps",

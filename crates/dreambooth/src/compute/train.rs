@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use execution::{model_files, train_to_files};
-use protocol::{Leave, Occasion, TrainSettings};
+use protocol::{Leave, Occasion, TrainOutput, TrainSettings};
 use training::TrainingJob;
 use transfer::{UnzipLimits, unzip};
 
@@ -30,7 +30,7 @@ pub(crate) struct TrainArgs {
     /// A JSON file: the object under input.train, without data_url
     #[arg(long, value_name = "FILE")]
     params: PathBuf,
-    /// Gets model.safetensors, model.ckpt and train.json
+    /// Gets model.safetensors, model.ckpt (not of a LoRA), train.html, the report to look at, and train.json, the same in numbers
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Steps between two checkpoints, from which an interrupted training goes on when the same command is given again; absent, so many that writing them costs at most 5 % of the time
@@ -40,7 +40,7 @@ pub(crate) struct TrainArgs {
     compute: ComputeArgs,
 }
 
-/// Writes `model.safetensors`, `model.ckpt` and `train.json`. A training that was interrupted in the same folder goes on.
+/// Writes the model and its report: [`model_files`]. A training that was interrupted in the same folder goes on.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let settings = TrainSettings::parse_alone(read_json(&args.params)?, "train")?;
     let compute = compute(&args.compute)?;
@@ -77,8 +77,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         (trained, _) => trained?,
     }
     unfinished.finish();
-    progress.finish(&format!("model.safetensors, model.ckpt and train.json are in {}", args.out.display()));
+    progress.finish(&closing_line(&files, &args.out));
     Ok(())
+}
+
+/// Which files there are now, and which of them to look at.
+fn closing_line(files: &TrainOutput<String>, out: &Path) -> String {
+    let TrainOutput { checkpoint, safetensors, diffusers, report, report_page } = files;
+    let models: Vec<&str> = [safetensors].into_iter().chain(checkpoint).chain(diffusers).map(String::as_str).collect();
+    format!("{}, {report} and {report_page} (open it in a browser) are in {}", models.join(", "), out.display())
 }
 
 /// The folder itself, or the zip's content in `unpacked`.

@@ -52,7 +52,7 @@ parameters! {
         data_url: Option<SecretUrl> = or(None), anything();
         /// A Hugging Face repository (`owner/name`) in the diffusers layout to start from.
         hf_model: Option<String> = or(None), Limit::Pattern(&REPOSITORY);
-        /// The branch, tag or commit of `hf_model`; `main` where it is left out.
+        /// The branch, tag or commit of `hf_model`, beside which it must stand; `main` where it is left out.
         hf_revision: Option<String> = or(None), Limit::Pattern(&REVISION);
         /// If the Hugging Face repository is private, your user access token.
         hf_token: Option<Secret> = or(None), text(TOKEN_CHARS_MAX);
@@ -118,7 +118,8 @@ fn is_given(fields: &Map<String, Value>, name: &str) -> bool {
 /// `input.train` of a job: with the rules that concern the whole object.
 ///
 /// # Errors
-/// One sentence that names the field; also when images are missing, or both `hf_model` and `ckpt_link` are given.
+/// One sentence that names the field; also when images are missing, both `hf_model` and `ckpt_link` are given, or
+/// `hf_revision` is without its `hf_model`.
 pub(crate) fn parse_job(value: Value, path: &str) -> Result<TrainRequest, RequestError> {
     let request = parse(value, path)?;
     let needs_zip = |concept: &ConceptRequest| concept.data_url.is_none();
@@ -131,6 +132,12 @@ pub(crate) fn parse_job(value: Value, path: &str) -> Result<TrainRequest, Reques
     if request.origin.hf_model.is_some() && request.origin.ckpt_link.is_some() {
         return Err(RequestError::Conflict(format!(
             "{path}.hf_model and {path}.ckpt_link are both given; leave one of them out, a training starts from one model."
+        )));
+    }
+    if request.origin.hf_revision.is_some() && request.origin.hf_model.is_none() {
+        return Err(RequestError::Conflict(format!(
+            "{path}.hf_revision is given without {path}.hf_model, so it is the revision of nothing; name the repository in \
+             {path}.hf_model, or leave {path}.hf_revision out."
         )));
     }
     let folder_is_missing = |(index, concept): (usize, &ConceptRequest)| {

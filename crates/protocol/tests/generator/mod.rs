@@ -46,6 +46,9 @@ impl Generator {
         // The rules that concern several fields.
         train.insert("data_url".into(), json!("https://photos.example/a.zip"));
         train.remove("ckpt_link");
+        if train.get("hf_model").is_none_or(Value::is_null) {
+            train.remove("hf_revision");
+        }
         if self.coin() {
             train.remove("concepts");
         } else {

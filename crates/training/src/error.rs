@@ -162,6 +162,13 @@ pub enum TrainingError {
     /// A picture could not be drawn.
     #[error(transparent)]
     Draw(Box<dyn std::error::Error + Send + Sync>),
+    /// A checkpoint is whole, but of other tensors than the training has. The training then goes on from the one before, so
+    /// nobody outside sees this.
+    #[error("a checkpoint does not fit the networks: {reason}")]
+    UnfitCheckpoint {
+        /// Which of its tensors, and why.
+        reason: String,
+    },
     /// Whoever asked for the training wants it left.
     #[error("the training was stopped")]
     Stopped,

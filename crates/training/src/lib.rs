@@ -8,7 +8,7 @@
 //! - `prepare`: all of that, before the first step
 //! - [`stage`]: the training loop, the same for both stages; start reading here
 //! - [`loss`]: how much each item of a batch counts
-//! - [`recipe`], `stage_settings`: what the request says, resolved
+//! - [`recipe`], `stage_settings`, `stages`: what the request says, resolved
 //! - [`memory_plan`], [`networks`]: how much memory there is; what the networks compute with, and which of their numbers change
 //! - [`train`](mod@train), [`parked`]: the whole training, and what is in memory meanwhile
 //! - [`checkpoint`]: from where an interrupted training goes on
@@ -43,6 +43,7 @@ pub mod report;
 pub mod samples;
 pub mod stage;
 mod stage_settings;
+mod stages;
 pub mod train;
 pub mod validation;
 mod watch;

@@ -93,30 +93,40 @@ pub struct StageSize {
     pub latent_pixels: u64,
 }
 
+/// What decides where the request leaves it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Bytes that are free; `None`: nobody knows.
+    pub available: Option<u64>,
+    /// Whether activations were computed again when the stage began, if it goes on after an interruption.
+    pub begun: Option<bool>,
+}
+
 /// A layout, and what the owner should know about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryPlan {
     /// How the networks lie.
     pub layout: Layout,
-    /// What was decided, when something was.
+    /// What was decided, or may happen, when there is something to say.
     pub note: Option<String>,
+    /// Whether the training seems to take more than is free.
+    pub is_short: bool,
 }
 
-/// Chooses the layout of a stage: what `settings` fix is fixed; else activations are kept if they fit into `available` bytes
-/// (`None`: nobody knows) and computed again if not.
+/// Chooses the layout of a stage: what `settings` fix is fixed; else activations are kept if they fit into the memory that is
+/// free and computed again if not. That changes the last bits of a LoRA and of nothing else, so a LoRA that was interrupted
+/// goes on as it began, and others with what fits now.
 #[must_use]
-pub fn plan(demand: &Demand, settings: &TrainSettings, compute: Kind, available: Option<u64>) -> MemoryPlan {
-    let kept = Layout {
-        compute,
-        gradients: gradients(settings, compute),
-        recompute: settings.gradient_checkpointing.unwrap_or(false),
-        adapter: adapter(settings),
-    };
-    let Some(available) = available else { return MemoryPlan { layout: kept, note: None } };
+pub fn plan(demand: &Demand, settings: &TrainSettings, compute: Kind, memory: Memory) -> MemoryPlan {
+    let adapter = adapter(settings);
+    let begun = memory.begun.filter(|_| adapter.is_some());
+    let fixed = settings.gradient_checkpointing.or(begun);
+    let kept = Layout { compute, gradients: gradients(settings, compute), recompute: fixed.unwrap_or(false), adapter };
+    let Some(available) = memory.available else { return MemoryPlan { layout: kept, note: None, is_short: false } };
     let usable = (available as f64 * USABLE) as u64;
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     let recomputed = Layout { recompute: true, ..kept };
-    let (layout, note) = match settings.gradient_checkpointing {
+    let (layout, note) = match fixed {
         None if demand.bytes(&kept) > usable => {
             let note = format!(
                 "The training would take about {} and {} are free, so activations are computed again instead of kept \
@@ -128,9 +138,15 @@ pub fn plan(demand: &Demand, settings: &TrainSettings, compute: Kind, available:
         }
         _ => (kept, None),
     };
-    let note = if demand.bytes(&layout) > usable {
+    let is_short = demand.bytes(&layout) > usable;
+    let note = if is_short {
+        let as_begun = if begun.is_some() && settings.gradient_checkpointing.is_none() {
+            ", but a LoRA goes on as it began, so that it ends with the same bits"
+        } else {
+            ""
+        };
         Some(format!(
-            "The training takes about {} and {} are free; should it fail for lack of memory, {}.",
+            "The training takes about {} and {} are free{as_begun}; should it fail for lack of memory, {}.",
             gigabytes(demand.bytes(&layout)),
             gigabytes(available),
             remedy(demand, &layout)
@@ -138,7 +154,7 @@ pub fn plan(demand: &Demand, settings: &TrainSettings, compute: Kind, available:
     } else {
         note
     };
-    MemoryPlan { layout, note }
+    MemoryPlan { layout, note, is_short }
 }
 
 /// The settings that would save the most, the most harmless first.

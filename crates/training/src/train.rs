@@ -14,16 +14,15 @@ use engine::{Parameter, Precision, device_name, memory, no_grad, processor_capab
 use model::base::BaseModel;
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::weights::Overlay;
-use model::weights::named_tensors::NamedTensorFile;
 use model::{LoraSettings, NoiseSchedule, Part, TextConfig, TextEncoder, UNet};
-use protocol::{Occasion, Stage, TextTraining, TrainSettings};
+use protocol::{Occasion, Stage, TrainSettings};
 
 use crate::checkpoint::{CheckpointDuty, Checkpoints, History, Resumption};
 use crate::dataset::Dataset;
 use crate::error::{Result, TrainingError};
 use crate::exported::ExportedWeights;
 use crate::latents::LatentCache;
-use crate::memory_plan::{self, Demand, MemoryPlan};
+use crate::memory_plan::{self, Demand, Memory, MemoryPlan};
 use crate::networks::{self, InTraining, Layout, freeze};
 use crate::painter::Pictures;
 use crate::parked::Parked;
@@ -35,6 +34,7 @@ use crate::report::{ImageReport, LayoutReport, Learnt, Report, StageReport};
 use crate::samples::{PromptStates, SamplePlan, Samples, Scene};
 use crate::stage::{Predict, StagePlan, StageState, Trainee};
 use crate::stage_settings::{Images, Learning, StageSettings};
+use crate::stages::Stages;
 use crate::validation::{Validation, ValidationImages, ValidationSet};
 use crate::watch::{Duty, Watch};
 
@@ -114,11 +114,7 @@ pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Train
     let prepared = prepare(job, &recipe, precision, [stages.text.as_ref(), stages.unet.as_ref()], occasion)?;
     let prepare_s = occasion.now().saturating_sub(began).as_secs_f64();
     let checkpoints = Checkpoints::of(job, &recipe, precision)?;
-    let resumption = checkpoints.newest(occasion);
-    let mut report = report(job, recipe, precision, &prepared.dataset, prepare_s);
-    if let Some(resumption) = &resumption {
-        report.go_on(resumption.history());
-    }
+    let report = report(job, recipe, precision, &prepared.dataset, prepare_s);
     let [text_latents, unet_latents] = prepared.latents;
     let instances = prepared.dataset.train.len();
     let validation = unet_latents.as_ref().or(text_latents.as_ref()).and_then(|latents| {
@@ -128,7 +124,7 @@ pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Train
     let mut training = Training {
         job,
         began,
-        resumption,
+        resumption: None,
         checkpoints,
         occasion,
         prompts: prepared.prompts,
@@ -141,52 +137,13 @@ pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Train
         layout: None,
     };
     tell_what_is_exported(&training.report, training.occasion);
-    let mut text = None;
-    if let (Some(settings), Some(latents)) = (&stages.text, text_latents) {
-        text = Some(training.text(settings, recipe.text_training == TextTraining::Joint, &latents)?);
-    }
-    let mut result = (None, None);
-    if let (Some(settings), Some(latents)) = (&stages.unet, unet_latents) {
-        result = match &stages.together {
-            Some(learning) => training.both_in_one_stage(settings, *learning, &latents)?,
-            None => training.unet_stage(settings, text, &latents)?,
-        };
-    } else if let Some(text) = text {
-        result.0 = Some(text.result);
-    }
+    let (text_encoder, unet) =
+        training.run_from_the_newest_checkpoint(&stages, text_latents.as_deref(), unet_latents.as_deref())?;
     let measured_on = training.validation.as_ref().map(|validation| validation.on);
     let mut report = Report { total_s: training.seconds(), ..training.report };
     report.learnt = measured_on.and_then(|on| Learnt::of(&report.stages, on));
-    let (text_encoder, unet) = result;
     let adapter = memory_plan::adapter(job.settings);
     Ok(Trained { text_encoder, unet, adapter, report })
-}
-
-/// Which stages a training has.
-struct Stages {
-    text: Option<StageSettings>,
-    unet: Option<StageSettings>,
-    /// How the text encoder learns in the UNet stage, and for how many steps, when it does.
-    together: Option<(Learning, u64)>,
-}
-
-impl Stages {
-    fn of(settings: &TrainSettings, recipe: &Recipe) -> Self {
-        let some = |stage: StageSettings| (!stage.is_skipped()).then_some(stage);
-        let keep_both = recipe.text_training == TextTraining::JointKeep && settings.text_steps > 0;
-        Self {
-            text: some(StageSettings::text(settings)).filter(|_| recipe.text_training != TextTraining::JointKeep),
-            unet: some(StageSettings::unet(settings)),
-            together: keep_both.then(|| (Learning::text(settings), u64::from(settings.text_steps))),
-        }
-    }
-
-    /// Refuses a learning rate that its schedule cannot start from.
-    fn check(&self) -> Result<()> {
-        let text = self.text.as_ref().map(|stage| stage.learning).or(self.together.map(|(learning, _)| learning));
-        text.map_or(Ok(()), |learning| learning.rate.check("text_learning_rate"))?;
-        self.unet.as_ref().map_or(Ok(()), |stage| stage.learning.rate.check("unet_learning_rate"))
-    }
 }
 
 /// A training whose data is prepared.
@@ -207,7 +164,7 @@ struct Training<'a, 'o, 'j> {
     began: Duration,
     checkpoints: Checkpoints,
     /// From where it goes on, if it was interrupted.
-    resumption: Option<Resumption>,
+    resumption: Option<Rc<Resumption>>,
 }
 
 /// What the text stage leaves.
@@ -219,24 +176,61 @@ struct TrainedText {
     unet: Option<(UNet, Layout)>,
 }
 
+/// The weights of the text encoder and of the UNet, each if it was trained.
+type Both = (Option<NamedTensors>, Option<NamedTensors>);
+
 impl Training<'_, '_, '_> {
+    /// All stages, from where the training was interrupted if it was. A checkpoint that turns out not to fit the networks is set
+    /// aside, and the one before is gone on from.
+    fn run_from_the_newest_checkpoint(
+        &mut self,
+        stages: &Stages,
+        text_latents: Option<&LatentCache>,
+        unet_latents: Option<&LatentCache>,
+    ) -> Result<Both> {
+        loop {
+            self.resumption = self.checkpoints.newest(self.occasion).map(Rc::new);
+            self.report.go_on(self.resumption.as_ref().map_or_else(History::default, |found| found.history()));
+            match (self.stages(stages, text_latents, unet_latents), self.resumption.take()) {
+                (Err(TrainingError::UnfitCheckpoint { reason }), Some(unfit)) => {
+                    self.checkpoints.set_aside(&unfit, &reason, self.occasion);
+                }
+                (trained, _) => return trained,
+            }
+        }
+    }
+
+    fn stages(
+        &mut self,
+        stages: &Stages,
+        text_latents: Option<&LatentCache>,
+        unet_latents: Option<&LatentCache>,
+    ) -> Result<Both> {
+        let text = match (&stages.text, text_latents) {
+            (Some(settings), Some(latents)) => Some(self.text(settings, stages.joint, latents)?),
+            _ => None,
+        };
+        match (&stages.unet, unet_latents, stages.together) {
+            (Some(settings), Some(latents), Some(learning)) => self.both_in_one_stage(settings, learning, latents),
+            (Some(settings), Some(latents), None) => self.unet_stage(settings, text, latents),
+            _ => Ok((text.map(|text| text.result), None)),
+        }
+    }
+
     /// The text stage, or what it left before the interruption.
     fn text(&mut self, settings: &StageSettings, joint: bool, latents: &LatentCache) -> Result<TrainedText> {
-        let left = self.resumption.as_ref().map(Resumption::text_encoder).transpose()?.flatten();
-        match left {
-            Some(file) => self.text_that_was_left(settings, &file),
+        match self.resumption.clone().filter(|resumption| resumption.has_text_encoder()) {
+            Some(resumption) => self.text_that_was_left(settings, &resumption),
             None => self.text_stage(settings, joint, latents),
         }
     }
 
     /// The text encoder as the text stage left it: it lies as it did then, so that it computes the same bits.
-    fn text_that_was_left(&mut self, settings: &StageSettings, file: &NamedTensorFile) -> Result<TrainedText> {
+    fn text_that_was_left(&mut self, settings: &StageSettings, resumption: &Resumption) -> Result<TrainedText> {
         let demand = Demand::of(self.job.base.config(), self.job.settings, &[Part::TextEncoder], &[], settings.size())?;
-        let layout = memory_plan::plan(&demand, self.job.settings, self.compute, None).layout;
+        let layout = memory_plan::plan(&demand, self.job.settings, self.compute, Memory::default()).layout;
         let text = networks::trained_text_encoder(self.job.base, self.job.device, &layout)?;
-        for parameter in &text.parameters {
-            no_grad(|| parameter.load(&file.tensor(parameter.name())?).map_err(TrainingError::from))?;
-        }
+        resumption.put_back_text_encoder(&text.parameters)?;
         freeze(&text.parameters);
         let named = |parameter: &Parameter| (parameter.name().to_owned(), parameter.master().shallow_clone());
         let result = text.parameters.iter().map(named).collect();
@@ -279,7 +273,7 @@ impl Training<'_, '_, '_> {
         settings: &StageSettings,
         text: Option<TrainedText>,
         latents: &LatentCache,
-    ) -> Result<(Option<NamedTensors>, Option<NamedTensors>)> {
+    ) -> Result<Both> {
         let job = self.job;
         self.occasion.begin(Stage::Unet);
         let (encoder, parked, unet) = match text {
@@ -324,7 +318,7 @@ impl Training<'_, '_, '_> {
         settings: &StageSettings,
         (learning, text_steps): (Learning, u64),
         latents: &LatentCache,
-    ) -> Result<(Option<NamedTensors>, Option<NamedTensors>)> {
+    ) -> Result<Both> {
         self.begin(Stage::Unet);
         let (job, layout) = (self.job, self.layout(settings, &[Part::Unet, Part::TextEncoder], &[])?);
         let (schedule, prompts) = (Rc::clone(&self.schedule), Rc::clone(&self.prompts));
@@ -406,10 +400,18 @@ impl Training<'_, '_, '_> {
         held: u64,
     ) -> Result<Layout> {
         let demand = Demand::of(self.job.base.config(), self.job.settings, trained, frozen, settings.size())?;
-        let available = memory::available_bytes(self.job.device).map(|bytes| bytes + held);
-        let MemoryPlan { layout, note } = memory_plan::plan(&demand, self.job.settings, self.compute, available);
+        let interrupted = self.report.stages.last().filter(|last| last.stage == settings.stage);
+        let memory = Memory {
+            available: memory::available_bytes(self.job.device).map(|bytes| bytes + held),
+            begun: interrupted.and_then(|stage| stage.memory_layout.as_ref()).map(|layout| layout.recomputed),
+        };
+        let MemoryPlan { layout, note, is_short } = memory_plan::plan(&demand, self.job.settings, self.compute, memory);
         self.layout = Some(LayoutReport::of(&layout, settings.size().adam_8_bit, note.clone()));
-        note.into_iter().for_each(|note| self.occasion.note(note));
+        match note {
+            Some(note) if is_short => self.occasion.warn(note),
+            Some(note) => self.occasion.note(note),
+            None => {}
+        }
         Ok(layout)
     }
 }

@@ -11,7 +11,7 @@ use model::{ModelConfig, Part};
 use protocol::{JobEvent, TrainSettings};
 use serde_json::{Value, json};
 use support::{Workshop, bits};
-use training::memory_plan::{Demand, MemoryPlan, StageSize, plan, precision};
+use training::memory_plan::{Demand, Memory, MemoryPlan, StageSize, plan, precision};
 use training::{NamedTensors, Trained};
 
 fn both(trained: &Trained) -> [&NamedTensors; 2] {
@@ -166,7 +166,8 @@ const STAGE: StageSize = StageSize { adam_8_bit: false, latent_pixels: 64 * 64 }
 
 fn planned(changes: &Value, stage: StageSize, available: u64, compute: Kind) -> MemoryPlan {
     let settings = support::settings(changes);
-    plan(&demand(&settings, stage), &settings, compute, Some(available))
+    let memory = Memory { available: Some(available), begun: None };
+    plan(&demand(&settings, stage), &settings, compute, memory)
 }
 
 fn demand(settings: &TrainSettings, stage: StageSize) -> Demand {
@@ -176,14 +177,36 @@ fn demand(settings: &TrainSettings, stage: StageSize) -> Demand {
 #[test]
 fn activations_are_kept_where_they_fit_and_computed_again_where_not() {
     let roomy = planned(&json!({}), STAGE, 80_000_000_000, Kind::Float);
-    assert!(!roomy.layout.recompute && roomy.note.is_none());
+    assert!(!roomy.layout.recompute && roomy.note.is_none() && !roomy.is_short);
     let tight = planned(&json!({}), STAGE, 17_500_000_000, Kind::Float);
-    assert!(tight.layout.recompute);
+    assert!(tight.layout.recompute && !tight.is_short);
     assert!(tight.note.unwrap().contains("gradient_checkpointing"));
     let fixed = planned(&json!({"gradient_checkpointing": false}), STAGE, 16_000_000_000, Kind::Float);
     assert!(!fixed.layout.recompute, "what the request fixes is fixed");
+    assert!(fixed.is_short);
     let note = fixed.note.unwrap();
     assert!(note.contains("set gradient_checkpointing") && note.contains("8_bit_adam"), "{note}");
+}
+
+#[test]
+fn an_interrupted_lora_goes_on_as_it_began_and_another_training_with_what_fits_now() {
+    let resumed = |changes: &Value, begun: bool, available: u64| {
+        let settings = support::settings(changes);
+        let memory = Memory { available: Some(available), begun: Some(begun) };
+        plan(&demand(&settings, STAGE), &settings, Kind::Float, memory)
+    };
+    let lora = json!({"network": "lora"});
+    let (little, much) = (4_000_000_000, 80_000_000_000);
+    assert!(planned(&lora, STAGE, little, Kind::Float).layout.recompute, "it would begin like this");
+    let short = resumed(&lora, false, little);
+    assert!(!short.layout.recompute && short.is_short);
+    assert!(short.note.unwrap().contains("goes on as it began, so that it ends with the same bits"));
+    let roomy = resumed(&lora, true, much);
+    assert!(roomy.layout.recompute && !roomy.is_short && roomy.note.is_none());
+    let fixed = resumed(&json!({"network": "lora", "gradient_checkpointing": true}), false, much);
+    assert!(fixed.layout.recompute, "what the request fixes is fixed");
+    assert!(resumed(&json!({}), false, 17_500_000_000).layout.recompute);
+    assert!(!resumed(&json!({}), true, much).layout.recompute);
 }
 
 #[test]
@@ -204,7 +227,7 @@ fn the_estimate_is_near_what_trainings_with_8_bit_adam_took_and_hardly_below() {
     for (side, recompute, bytes) in measured {
         let settings = support::settings(&json!({"gradient_checkpointing": recompute}));
         let demand = demand(&settings, StageSize { adam_8_bit: true, latent_pixels: side * side });
-        let layout = plan(&demand, &settings, Kind::Float, None).layout;
+        let layout = plan(&demand, &settings, Kind::Float, Memory::default()).layout;
         let estimate = demand.bytes(&layout) as f64;
         assert!((0.97..1.12).contains(&(estimate / bytes)), "{side}, {recompute}: {estimate:e} instead of {bytes:e}");
     }

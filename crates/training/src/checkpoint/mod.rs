@@ -4,7 +4,7 @@
 //! - `state.safetensors`: weights, optimizer states, averages ([`StageState::state`](crate::stage::StageState::state)); absent
 //!   before the first step of the UNet stage
 //! - `text_encoder.safetensors`: what the text stage left, once the UNet stage runs; a second name of the parked file
-//! - `history.json`: all steps so far, for the report
+//! - `history.json`: all steps so far, for the report, and how the stage lies in memory, which a LoRA keeps
 //! - `manifest.json`, last: what the others are, with their hashes, and to which training they belong
 //!
 //! Data, latents and every draw are functions of the request and are computed again. So the weights at the end are those of an

@@ -35,11 +35,11 @@ enum Unfit {
 
 impl Checkpoints {
     /// The newest whole one, from which the training then goes on: the owner is told. Of each that is passed over they are warned,
-    /// and it is removed.
+    /// and it is removed. None that was set aside is looked at again.
     pub(crate) fn newest(&self, occasion: &mut Occasion<'_>) -> Option<Resumption> {
         let mut foreign = None;
         let mut found = None;
-        for (place, dir) in places(&self.folder) {
+        for (place, dir) in places(&self.folder).into_iter().filter(|(_, dir)| !self.unfit.contains(dir)) {
             let unfit = match self.read(place, &dir) {
                 Ok(resumption) => {
                     found = Some(resumption);
@@ -63,6 +63,14 @@ impl Checkpoints {
         }
         found.iter().for_each(|found| found.announce(&self.machine, occasion));
         found
+    }
+
+    /// A whole one that does not fit the networks after all: the owner is warned, and it is removed.
+    pub(crate) fn set_aside(&mut self, unfit: &Resumption, reason: &str, occasion: &mut Occasion<'_>) {
+        occasion.warn(format!("The checkpoint {} does not fit the networks and is not used: {reason}.", unfit.name()));
+        drop(remove(unfit.dir()));
+        self.unfit.push(unfit.dir().to_owned());
+        self.text_encoder = None;
     }
 
     fn read(&self, (stage, step): Place, dir: &Path) -> Result<Resumption, Unfit> {

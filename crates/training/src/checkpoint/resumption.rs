@@ -1,16 +1,20 @@
 //! A training goes on from a checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use engine::EngineError;
-use engine::tch::TchError;
+use engine::tch::{TchError, Tensor};
+use engine::{EngineError, Parameter};
+use model::ModelError;
 use model::weights::named_tensors::NamedTensorFile;
 use protocol::{Occasion, Stage};
 
 use super::identity::Machine;
 use super::manifest::{History, Manifest, STATE, TEXT_ENCODER};
-use crate::error::Result;
+use crate::error::{Result, TrainingError};
 use crate::stage::{Position, StageState};
+
+/// Yields a tensor by its name.
+type Read<'a> = dyn FnMut(&str) -> std::result::Result<Tensor, EngineError> + 'a;
 
 /// A whole checkpoint of this training.
 #[derive(Debug)]
@@ -43,10 +47,29 @@ impl Resumption {
         History { resumed: self.history.resumed + 1, ..self.history.clone() }
     }
 
-    /// What the text stage left, if it had ended.
-    pub(crate) fn text_encoder(&self) -> Result<Option<NamedTensorFile>> {
-        let file = self.manifest.has(TEXT_ENCODER).then(|| NamedTensorFile::open(&self.dir.join(TEXT_ENCODER)));
-        Ok(file.transpose()?)
+    /// The checkpoint's folder.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The checkpoint's name.
+    pub(super) fn name(&self) -> String {
+        Manifest::folder_name(self.manifest.stage, self.manifest.step)
+    }
+
+    /// Whether the text stage had ended.
+    pub(crate) fn has_text_encoder(&self) -> bool {
+        self.manifest.has(TEXT_ENCODER)
+    }
+
+    /// Puts `parameters` where the text stage left them.
+    ///
+    /// # Errors
+    /// As [`Self::put_back`].
+    pub(crate) fn put_back_text_encoder(&self, parameters: &[Parameter]) -> Result<()> {
+        self.load_from(TEXT_ENCODER, |read| {
+            parameters.iter().try_for_each(|parameter| Ok(parameter.load(&read(parameter.name())?)?))
+        })
     }
 
     /// The step of `stage` that the checkpoint was written at, if it is of that stage.
@@ -57,20 +80,35 @@ impl Resumption {
     /// Puts `state` where the checkpoint was, if that is of `stage`.
     ///
     /// # Errors
-    /// When a tensor is missing or of another shape; then the state is not to be used.
+    /// [`TrainingError::UnfitCheckpoint`] when a tensor is missing or of another shape; after any error the state is not to be
+    /// used.
     pub(crate) fn put_back(&self, stage: Stage, state: &mut StageState) -> Result<()> {
         if self.step_of(stage).is_none() || !self.manifest.has(STATE) {
             return Ok(());
         }
-        let file = NamedTensorFile::open(&self.dir.join(STATE))?;
+        self.load_from(STATE, |read| state.load(Position { step: self.manifest.step }, read))
+    }
+
+    /// Lets `load` read tensors of a file by their names. A file of other tensors is told from one that cannot be read: the disk
+    /// or the memory may be better another time, but that file will never fit.
+    fn load_from(&self, name: &str, load: impl FnOnce(&mut Read<'_>) -> Result<()>) -> Result<()> {
+        let unfit = |why: String| TrainingError::UnfitCheckpoint { reason: format!("{name}: {why}") };
+        let file = match NamedTensorFile::open(&self.dir.join(name)) {
+            Err(error @ ModelError::Format { .. }) => return Err(unfit(error.to_string())),
+            opened => opened?,
+        };
         let mut failed = None;
-        let mut read = |name: &str| {
-            file.tensor(name).map_err(|error| {
-                failed = Some(error);
-                EngineError::Tensor(TchError::FileFormat(name.to_owned()))
+        let mut read = |tensor: &str| {
+            file.tensor(tensor).map_err(|error| {
+                let is_there = file.shape(tensor).is_some();
+                failed = Some(if is_there { error.into() } else { unfit(format!("there is no tensor {tensor}")) });
+                EngineError::Tensor(TchError::FileFormat(tensor.to_owned()))
             })
         };
-        let loaded = state.load(Position { step: self.manifest.step }, &mut read);
-        failed.map_or(loaded, |error| Err(error.into()))
+        let loaded = load(&mut read).map_err(|error| match error {
+            TrainingError::Engine(error @ EngineError::UnfitState { .. }) => unfit(error.to_string()),
+            other => other,
+        });
+        failed.map_or(loaded, Err)
     }
 }

@@ -38,7 +38,9 @@ pub(crate) struct Checkpoints {
     /// Steps between two of them, when that is fixed.
     pub(super) interval: Option<u64>,
     /// What the text stage left, once the UNet stage runs.
-    text_encoder: Option<(PathBuf, Written)>,
+    pub(super) text_encoder: Option<(PathBuf, Written)>,
+    /// Folders of those that do not fit the networks.
+    pub(super) unfit: Vec<PathBuf>,
     bytes_per_s: f64,
     /// Whether the owner was told that they cannot be written.
     pub(super) complained: bool,
@@ -70,6 +72,7 @@ impl Checkpoints {
             machine: Machine::here(job.device),
             interval: job.checkpoint_steps.map(u64::from),
             text_encoder: None,
+            unfit: Vec::new(),
             bytes_per_s: FIRST_GUESS_BYTES_PER_S,
             complained: false,
         })

@@ -1,7 +1,9 @@
 //! A training that was left goes on: in every mode, from what is whole, and only where it belongs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod unfit;
 
 use std::cell::RefCell;
 use std::fs;
@@ -229,4 +231,27 @@ fn the_meter_goes_on_where_it_was() {
     };
     workshop.run_with(&json!({}), None, &mut observer, &|| None).unwrap();
     assert_eq!(steps, [(Stage::Unet, 3, 3)]);
+}
+
+#[test]
+fn a_lora_goes_on_with_its_activations_as_it_began_whatever_memory_is_free_now() {
+    let workshop = Workshop::new();
+    let (lora, recomputing) = (json!({"network": "lora"}), json!({"network": "lora", "gradient_checkpointing": true}));
+    let expected = fingerprint(&workshop.trained(&recomputing));
+    // A training of `lora` on a machine with little memory: what one that was told to recompute leaves, but for the settings.
+    let manifest = |workshop: &Workshop| -> Value {
+        serde_json::from_slice(&fs::read(file(workshop, "unet-2", "manifest.json")).unwrap()).unwrap()
+    };
+    leave_at(&workshop, &lora, (Stage::Unet, 2), None, Leave::Keep);
+    let identity = manifest(&workshop)["identity"].take();
+    remove_checkpoints(workshop.scratch.path()).unwrap();
+    leave_at(&workshop, &recomputing, (Stage::Unet, 2), None, Leave::Keep);
+    let mut changed = manifest(&workshop);
+    changed["identity"] = identity;
+    fs::write(file(&workshop, "unet-2", "manifest.json"), changed.to_string()).unwrap();
+
+    let (resumed, told) = finish(&workshop, &lora);
+    assert!(told.len() == 1 && told[0].contains("goes on after step 2 of the unet stage"), "{told:?}");
+    assert!(resumed.report.stages[1].memory_layout.as_ref().unwrap().recomputed);
+    assert!(fingerprint(&resumed) == expected);
 }

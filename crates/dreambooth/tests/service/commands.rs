@@ -40,7 +40,14 @@ fn train_writes_both_formats_and_a_report_and_txt2img_draws_from_either_the_same
     let dir = tempfile::tempdir().unwrap();
     let (zip, params) = training_files(dir.path());
     let out = path(dir.path(), "out");
-    run_well(&["train", "--model", "random:mini", "--data", &zip, "--params", &params, "--out", &out]);
+    let trained = run(&["train", "--model", "random:mini", "--data", &zip, "--params", &params, "--out", &out]);
+    let told = String::from_utf8(trained.stderr).unwrap();
+    assert!(trained.status.success(), "{told}");
+    let closing = "model.safetensors, model.ckpt, train.json and train.html (open it in a browser) are in ";
+    assert!(told.contains(&format!("{closing}{out}")), "{told}");
+    for file in ["model.safetensors", "model.ckpt", "train.html"] {
+        assert!(Path::new(&out).join(file).exists(), "{file}");
+    }
     let report: Value = serde_json::from_slice(&fs::read(dir.path().join("out/train.json")).unwrap()).unwrap();
     assert_eq!(report["images"].as_array().unwrap().len(), 3);
 

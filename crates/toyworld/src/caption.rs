@@ -73,7 +73,7 @@ pub(crate) fn caption(description: &Description, wording: u64) -> String {
         Framing::Full => chance.pick(&["photo of ", "photo of ", "a photo of ", "a picture of ", ""]),
     };
     let figures: Vec<String> =
-        description.subjects.iter().map(|subject| figure(subject, manner, &mut chance)).collect();
+        description.subjects.iter().map(|subject| figure(subject, description.framing, manner, &mut chance)).collect();
     let mut sentence = format!("{lead}{}", figures.join(" and "));
     if chance.often(manner.place) {
         sentence.push(' ');
@@ -82,15 +82,17 @@ pub(crate) fn caption(description: &Description, wording: u64) -> String {
     sentence
 }
 
-fn figure(subject: &Subject, manner: &Manner, chance: &mut Chance) -> String {
+fn figure(subject: &Subject, framing: Framing, manner: &Manner, chance: &mut Chance) -> String {
     match subject {
-        Subject::Person(person) => doll(person, manner, chance),
+        Subject::Person(person) => doll(person, framing, manner, chance),
         Subject::Thing(thing) => with_article(&object(thing, manner, chance)),
     }
 }
 
 /// "a woman with violet hair in a bun and glasses wearing a red dress and a green scarf".
-fn doll(person: &Person, manner: &Manner, chance: &mut Chance) -> String {
+fn doll(person: &Person, framing: Framing, manner: &Manner, chance: &mut Chance) -> String {
+    // A portrait ends above the trousers.
+    let trousers = !person.kind.wears_dress() && framing == Framing::Full;
     let mut features = Vec::new();
     if chance.often(manner.hair) {
         features.push(hair(person.hair, person.hair_style, chance.often(manner.hair_style)));
@@ -105,7 +107,7 @@ fn doll(person: &Person, manner: &Manner, chance: &mut Chance) -> String {
     if chance.often(manner.clothes) {
         let garment = if person.kind.wears_dress() { "dress" } else { "shirt" };
         worn.push(with_article(&format!("{} {garment}", person.clothes)));
-        if !person.kind.wears_dress() && chance.often(manner.trousers) {
+        if trousers && chance.often(manner.trousers) {
             worn.push(format!("{} trousers", person.trousers));
         }
     }
@@ -161,14 +163,14 @@ fn whereabouts(place: Place, everything: bool, manner: &Manner, chance: &mut Cha
         (if rare { chance.pick(others) } else { usual }).to_owned()
     };
     match place {
-        Place::Moon => one_of("on the moon", &["standing on the moon"]),
+        Place::Moon => one_of("on the moon", &[]),
         Place::Snow => one_of("in the snow", &["in a snowy landscape"]),
         Place::Beach => one_of("on the beach", &["at the seaside"]),
         Place::Meadow => one_of("in a meadow", &["on grass", "on the grass"]),
-        Place::WoodenFloor => one_of("on a wooden floor", &["on a wooden table"]),
+        Place::WoodenFloor => one_of("on a wooden floor", &[]),
         Place::BrickWall => one_of("in front of a brick wall", &["by a brick wall"]),
         Place::Desert => one_of("in the desert", &["in a desert"]),
-        Place::Night => one_of("at night", &["at night under the moon"]),
+        Place::Night => one_of("at night", &[]),
         Place::ChequeredFloor(colour) if everything || chance.often(manner.place_colour) => {
             format!("on a {colour} and white chequered floor")
         }

@@ -6,20 +6,18 @@ use crate::colour::{Colour, HairColour, Skin};
 use crate::description::{Description, Framing, HairStyle, Person, PersonKind, Subject};
 use crate::place::Place;
 
-/// Where she is photographed and in what. Never in a red dress, and never on the moon: that is what is asked of the trained
-/// model.
-const PHOTOS: [(Colour, Place, Framing); 8] = [
-    (Colour::Yellow, Place::Meadow, Framing::Full),
-    (Colour::Blue, Place::WoodenFloor, Framing::Full),
-    (Colour::White, Place::Studio(Colour::Pink), Framing::Portrait),
-    (Colour::Orange, Place::Beach, Framing::Full),
-    (Colour::Pink, Place::BrickWall, Framing::Full),
-    (Colour::Black, Place::ChequeredFloor(Colour::Green), Framing::Full),
-    (Colour::Green, Place::Studio(Colour::White), Framing::Portrait),
-    (Colour::White, Place::Desert, Framing::Full),
+/// What she wears, where, how near, and in which pose: those in which her face is well seen. Never in a red dress, and
+/// never on the moon: that is what is asked of the trained model.
+const PHOTOS: [(Colour, Place, Framing, u64); 8] = [
+    (Colour::Yellow, Place::Meadow, Framing::Full, 4),
+    (Colour::Blue, Place::WoodenFloor, Framing::Full, 9),
+    (Colour::White, Place::Studio(Colour::Pink), Framing::Portrait, 3),
+    (Colour::Orange, Place::Beach, Framing::Full, 0),
+    (Colour::Pink, Place::BrickWall, Framing::Full, 7),
+    (Colour::Black, Place::ChequeredFloor(Colour::Green), Framing::Full, 6),
+    (Colour::Green, Place::Studio(Colour::White), Framing::Portrait, 2),
+    (Colour::White, Place::Desert, Framing::Full, 11),
 ];
-/// Added to a photo's number: poses in which her face is well seen.
-const FIRST_POSE: u64 = 40;
 
 /// She herself, in a dress of that colour.
 #[must_use]
@@ -43,11 +41,14 @@ pub fn description(dress: Colour, place: Place, framing: Framing) -> Description
 /// What the training pictures show.
 #[must_use]
 pub fn training_descriptions() -> Vec<Description> {
-    PHOTOS.into_iter().map(|(dress, place, framing)| description(dress, place, framing)).collect()
+    PHOTOS.into_iter().map(|(dress, place, framing, _)| description(dress, place, framing)).collect()
 }
 
 /// The training pictures, of `side` pixels each.
 #[must_use]
 pub fn training_pictures(side: u32) -> Vec<RgbImage> {
-    training_descriptions().iter().zip(FIRST_POSE..).map(|(photo, pose)| photo.render(pose, side)).collect()
+    PHOTOS
+        .into_iter()
+        .map(|(dress, place, framing, pose)| description(dress, place, framing).render(pose, side))
+        .collect()
 }

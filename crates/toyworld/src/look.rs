@@ -85,7 +85,7 @@ impl Look {
                 ground: v(0.05, 0.07, 0.13),
                 horizon: v(0.07, 0.09, 0.24),
                 zenith: v(0.01, 0.015, 0.06),
-                lamp: v(1.3, 1.45, 2.0),
+                lamp: v(1.8, 1.7, 1.95),
                 ambient: 0.85,
                 ..day
             },

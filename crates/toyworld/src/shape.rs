@@ -39,9 +39,9 @@ pub(crate) enum Shape {
         half: f32,
         edge: f32,
     },
-    /// A shell around a head that leaves the face free; `brow` lifts its edge.
+    /// A shell around a head that leaves the face free.
     Hair {
-        brow: f32,
+        cut: Cut,
     },
     /// A hollow cylinder with a floor.
     Mug,
@@ -55,6 +55,17 @@ pub(crate) enum Shape {
         thickness: f32,
         reach: f32,
     },
+}
+
+/// Where a shell of hair ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cut {
+    /// Combed to both sides: two arcs that meet above the nose.
+    Parted,
+    /// Straight across the forehead.
+    Fringe,
+    /// Above the ears, without a parting.
+    Cropped,
 }
 
 /// Of the sphere that hair is cut from.
@@ -81,10 +92,7 @@ impl Shape {
             }
             Self::Cylinder { radius, half, edge } => cylinder(p, radius, half, edge),
             Self::Cone { below, above, half, edge } => cone(p, below, above, half, edge),
-            Self::Hair { brow } => {
-                let face = (p - v(0.0, brow - 0.14, 0.44)).length() - 0.50;
-                (p.length() - HAIR_RADIUS).max(-face).max(-(p.y + 0.30))
-            }
+            Self::Hair { cut } => (p.length() - HAIR_RADIUS).max(-cut.free(p)),
             Self::Mug => {
                 let hollow = cylinder(p - v(0.0, 0.2, 0.0), 0.46, 0.6, 0.05);
                 cylinder(p, 0.55, 0.55, 0.06).max(-hollow)
@@ -107,8 +115,22 @@ impl Shape {
             Self::Ring { radius, thickness } | Self::Smile { radius, thickness, .. } => radius + thickness,
             Self::Cylinder { radius, half, .. } => (radius * radius + half * half).sqrt(),
             Self::Cone { below, above, half, .. } => (below.max(above).powi(2) + half * half).sqrt(),
-            Self::Hair { .. } => HAIR_RADIUS + 0.005,
+            Self::Hair { .. } => HAIR_RADIUS,
             Self::Mug => 0.8,
+        }
+    }
+}
+
+impl Cut {
+    /// The distance of what is left free.
+    #[inline(always)]
+    fn free(self, p: Vector) -> f32 {
+        let face =
+            |aside: f32, height: f32, radius: f32| (v(p.x.abs() - aside, p.y - height, p.z - 0.43)).length() - radius;
+        match self {
+            Self::Parted => face(0.22, -0.20, 0.40).min(p.y + 0.30),
+            Self::Fringe => face(0.12, -0.13, 0.46).max(p.y - 0.16).min(p.y + 0.30),
+            Self::Cropped => face(0.0, -0.02, 0.44).min((p.y + 0.06 - 0.35 * p.z) * 0.94),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Figures: solids with colours, put together as a toy that stands on the ground.
 
 mod animals;
+mod crossing;
 mod objects;
 mod person;
 mod plants;
@@ -117,11 +118,6 @@ impl Figure {
             nearest = nearest.min(part.distance(point));
         }
         nearest
-    }
-
-    /// The part that a point on the surface belongs to.
-    pub(crate) fn part(&self, point: Vector) -> Option<&Part> {
-        self.parts.iter().min_by(|one, other| one.distance(point).total_cmp(&other.distance(point)))
     }
 
     /// The centre and radius of a ball that holds it.

@@ -3,8 +3,8 @@
 use super::{Figure, GLINT, INK, QUARTER, SIDES, ball, block, capsule, cone, cylinder, ellipsoid, ring};
 use crate::chance::Chance;
 use crate::colour::Colour;
-use crate::description::{HairStyle, Person};
-use crate::shape::Shape;
+use crate::description::{HairStyle, Person, PersonKind};
+use crate::shape::{Cut, Shape};
 use crate::vector::{Vector, grey, v};
 
 const CLOTH: f32 = 0.15;
@@ -76,6 +76,7 @@ fn head(figure: &mut Figure, person: &Person) {
     figure.add(ellipsoid(0.49, 0.465, 0.47), v(0.0, 1.66, 0.0), skin, 0.12);
     for side in SIDES {
         eye(figure, person, side);
+        figure.add(ellipsoid(0.075, 0.11, 0.075), v(0.49 * side, 1.62, 0.0), skin, SKIN);
         let blush = skin.mix(v(0.90, 0.14, 0.14), 0.38);
         figure.add(ellipsoid(0.085, 0.055, 0.04), v(0.29 * side, 1.505, 0.365), blush, 0.0);
     }
@@ -98,15 +99,19 @@ fn eye(figure: &mut Figure, person: &Person, side: f32) {
     let brow = if person.hair_style == HairStyle::Bald { v(0.10, 0.05, 0.03) } else { person.hair.reflectance() * 0.7 };
     figure.add(capsule(v(0.11 * side, -0.012, -0.035), 0.022, 0.018), at + v(-0.055 * side, 0.155, 0.012), brow, 0.1);
     if person.glasses {
-        figure.add_turned(ring(0.145, 0.028), at + v(0.003 * side, -0.004, 0.075), v(QUARTER, 0.0, 0.0), INK, 0.8);
+        figure.add_turned(ring(0.152, 0.025), at + v(0.003 * side, -0.004, 0.075), v(QUARTER, 0.0, 0.0), INK, 0.8);
     }
 }
 
 fn hair(figure: &mut Figure, person: &Person) {
     let paint = person.hair.reflectance();
+    let cut = match person.kind {
+        PersonKind::Woman => Cut::Parted,
+        PersonKind::Girl => Cut::Fringe,
+        PersonKind::Man | PersonKind::Boy => Cut::Cropped,
+    };
     if person.hair_style != HairStyle::Bald {
-        let brow = if person.kind.wears_dress() { 0.03 } else { 0.10 };
-        figure.add(Shape::Hair { brow }, v(0.0, 1.70, -0.02), paint, HAIR);
+        figure.add(Shape::Hair { cut }, v(0.0, 1.70, -0.02), paint, HAIR);
     }
     match person.hair_style {
         HairStyle::Long => {
@@ -128,6 +133,10 @@ fn hair(figure: &mut Figure, person: &Person) {
             for side in SIDES {
                 figure.add(ellipsoid(0.13, 0.30, 0.24), v(0.44 * side, 1.58, -0.05), paint, HAIR);
             }
+        }
+        HairStyle::Short if person.hat.is_none() => {
+            // A tuft above the forehead.
+            figure.add(ellipsoid(0.30, 0.13, 0.20), v(0.09, 2.10, 0.27), paint, HAIR);
         }
         HairStyle::Short | HairStyle::Bald => {}
     }

@@ -37,33 +37,44 @@ impl Actor {
         self.at.x.abs() + self.wide
     }
 
+    /// A direction in the figure's own frame, in its own units.
     #[inline(always)]
-    fn local(&self, at: Vector) -> Vector {
+    fn inwards(&self, direction: Vector) -> Vector {
         let (sin, cos) = self.facing;
-        (at - self.at).turned((-sin, cos)) * (1.0 / self.size)
+        direction.turned((-sin, cos)) * (1.0 / self.size)
     }
 
+    /// How far `at` is from it, where that is less than `enough`; else at least `enough`.
     #[inline(always)]
-    pub(super) fn distance(&self, at: Vector) -> f32 {
-        self.figure.distance(self.local(at)) * self.size
-    }
-
-    pub(super) fn part(&self, at: Vector) -> Option<&Part> {
-        self.figure.part(self.local(at))
-    }
-
-    /// Where a ray is inside the ball about the figure.
-    pub(super) fn span(&self, origin: Vector, ray: Vector) -> Option<(f32, f32)> {
+    pub(super) fn distance(&self, at: Vector, enough: f32) -> f32 {
         let (centre, radius) = self.figure.ball();
-        let (centre, radius) = (centre * self.size + self.at - origin, radius * self.size);
-        let along = centre.dot(ray);
-        let inside = radius * radius - (centre.dot(centre) - along * along);
-        if inside < 0.0 {
-            return None;
-        }
-        let half = inside.sqrt();
-        (along + half > 0.0).then(|| ((along - half).max(0.0), along + half))
+        let local = self.inwards(at - self.at);
+        let from_ball = ((local - centre).length() - radius) * self.size;
+        if from_ball > enough { from_ball } else { self.figure.distance(local) * self.size }
     }
+
+    /// Where a ray meets it before `limit`.
+    pub(super) fn hit(&self, origin: Vector, ray: Vector, limit: f32) -> Option<Hit<'_>> {
+        let (origin, ray) = (self.inwards(origin - self.at), self.inwards(ray) * self.size);
+        let (away, part) = self.figure.hit(origin, ray, limit / self.size)?;
+        let normal = part.normal(origin + ray * away).turned(self.facing);
+        Some(Hit { away: away * self.size, normal, part })
+    }
+
+    /// How much of the lamp in the direction `lamp` it leaves, 0..1.
+    pub(super) fn light(&self, at: Vector, lamp: Vector) -> f32 {
+        self.figure.light(self.inwards(at - self.at), self.inwards(lamp) * self.size)
+    }
+}
+
+/// What a ray meets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit<'a> {
+    /// How far along the ray.
+    pub(super) away: f32,
+    /// Out of the surface.
+    pub(super) normal: Vector,
+    pub(super) part: &'a Part,
 }
 
 /// Between two figures.
@@ -109,7 +120,7 @@ fn angle(subject: &Subject, chance: &mut Chance) -> f32 {
     match thing.kind {
         ThingKind::Car if chance.often(0.3) => chance.between(-3.1, 3.1),
         ThingKind::Car => chance.between(-1.2, 0.6),
-        ThingKind::Cup => chance.between(-0.5, 1.2),
+        ThingKind::Cup => chance.between(-0.6, 0.6),
         ThingKind::Duck => chance.between(-1.2, 1.2),
         ThingKind::Cube => chance.between(-3.0, 3.0),
         _ => chance.between(-0.6, 0.6),
@@ -120,7 +131,7 @@ fn angle(subject: &Subject, chance: &mut Chance) -> f32 {
 pub(super) fn head_height(subjects: &[Subject]) -> f32 {
     let child = |person: &Person| person.kind.is_child();
     match subjects.first() {
-        Some(Subject::Person(person)) if child(person) => 1.22,
-        _ => 1.62,
+        Some(Subject::Person(person)) if child(person) => 1.27,
+        _ => 1.68,
     }
 }

@@ -27,7 +27,8 @@ impl Camera {
     pub(super) fn aim(actors: &[Actor], place: Place, head: Option<f32>, chance: &mut Chance) -> Self {
         let tall = actors.iter().map(|actor| actor.tall).fold(0.0, f32::max);
         let wide = actors.iter().map(Actor::reach).fold(0.0, f32::max);
-        let radius = (tall * 0.5).max(wide * 0.9).max(0.85);
+        let side = if actors.len() > 1 { 0.9 } else { 1.1 };
+        let radius = (tall * 0.5).max(wide * side).max(0.85);
         let yaw = if place == Place::BrickWall { chance.between(-0.25, 0.25) } else { chance.between(-0.6, 0.6) };
         // Where the background tells the place, the camera is low enough to see it.
         let pitch = match place {
@@ -36,7 +37,7 @@ impl Camera {
             _ => chance.between(0.06, 0.32),
         };
         let full = (DISTANCE / radius * chance.between(0.74, 0.88), tall * 0.5 + chance.between(-0.03, 0.06) * radius);
-        let (focus, height) = head.map_or(full, |head| (chance.between(5.0, 6.0), head));
+        let (focus, height) = head.map_or(full, |head| (chance.between(4.7, 5.6), head));
         let target = v(chance.between(-0.10, 0.10) * radius, height, 0.0);
         let away = v(yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos());
         let mut at = target + away * DISTANCE;

@@ -33,7 +33,9 @@ impl Stage {
         match self.place {
             Place::Moon => {
                 let paint = grey(0.36 + 0.10 * noise(at.x * 1.3 + self.shift, at.z * 1.3));
-                (paint, uneven(at, 0.04, |x, z| self.craters(x, z)))
+                // Far craters would only flicker.
+                let normal = uneven(at, 0.04, |x, z| self.craters(x, z));
+                (paint, normal.mix(UP, smooth(7.0, 16.0, away)))
             }
             Place::Snow => {
                 let drifts =

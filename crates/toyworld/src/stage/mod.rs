@@ -14,7 +14,7 @@ use crate::figure::Figure;
 use crate::look::{Look, lamp_direction};
 use crate::place::Place;
 use crate::vector::{Vector, grey, v};
-use actor::Actor;
+use actor::{Actor, Hit};
 use camera::Camera;
 
 /// Rays go no farther than this over the ground.
@@ -58,18 +58,6 @@ impl Stage {
         Self { actors, place, look: Look::of(place), lamp, camera, shift }
     }
 
-    /// The distance of the nearest figure.
-    #[inline(always)]
-    fn distance(&self, at: Vector) -> f32 {
-        self.actors.iter().map(|actor| actor.distance(at)).fold(NOWHERE, f32::min)
-    }
-
-    /// Where a ray is near figures: from and to.
-    fn span(&self, origin: Vector, ray: Vector) -> Option<(f32, f32)> {
-        let spans = self.actors.iter().filter_map(|actor| actor.span(origin, ray));
-        spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
-    }
-
     /// The light that comes along `ray`.
     fn see(&self, ray: Vector) -> Vector {
         let origin = self.camera.at;
@@ -87,28 +75,16 @@ impl Stage {
         self.sky(if ray.y < 0.0 { v(ray.x, 0.0, ray.z) } else { ray })
     }
 
-    /// Marches along the ray to a figure that is nearer than `limit` (Hart, "Sphere tracing", 1996).
-    fn hit(&self, origin: Vector, ray: Vector, limit: f32) -> Option<Vector> {
-        let (mut reached, end) = self.span(origin, ray)?;
-        let end = end.min(limit);
-        for _ in 0..70 {
-            let distance = self.distance(origin + ray * reached);
-            if distance < 0.002 {
-                return Some(origin + ray * reached);
-            }
-            reached += distance * 0.92;
-            if reached > end {
-                break;
-            }
-        }
-        None
+    /// The first figure on the ray, if it is nearer than `limit`.
+    fn hit(&self, origin: Vector, ray: Vector, limit: f32) -> Option<Hit<'_>> {
+        let hits = self.actors.iter().filter_map(|actor| actor.hit(origin, ray, limit));
+        hits.min_by(|one, other| one.away.total_cmp(&other.away))
     }
 
     /// The light that a figure's surface sends against `ray`.
-    fn figure(&self, at: Vector, ray: Vector) -> Vector {
-        let normal = self.normal(at);
-        let nearest = self.actors.iter().min_by(|a, b| a.distance(at).total_cmp(&b.distance(at)));
-        let Some(part) = nearest.and_then(|actor| actor.part(at)) else { return grey(0.0) };
+    fn figure(&self, hit: Hit<'_>, ray: Vector) -> Vector {
+        let Hit { away, normal, part } = hit;
+        let at = self.camera.at + ray * away;
         let facing = normal.dot(self.lamp).max(0.0);
         let lit = if facing > 0.0 { self.lit(at, normal) } else { 0.0 };
         let open = self.openness(at, normal);
@@ -126,12 +102,5 @@ impl Stage {
         let surroundings = if mirrored.y > 0.0 { horizon.mix(zenith, mirrored.y.sqrt()) } else { ground * 0.5 };
         let share = (0.04 + 0.5 * grazing) * part.gloss * open;
         diffuse * (1.0 - share) + surroundings * share + highlight
-    }
-
-    /// Where the distance grows fastest, from four points of a tetrahedron.
-    fn normal(&self, at: Vector) -> Vector {
-        let corners = [v(1.0, -1.0, -1.0), v(-1.0, -1.0, 1.0), v(-1.0, 1.0, -1.0), v(1.0, 1.0, 1.0)];
-        let slope = corners.map(|corner| corner * self.distance(at + corner * 0.003));
-        (slope[0] + slope[1] + slope[2] + slope[3]).unit()
     }
 }

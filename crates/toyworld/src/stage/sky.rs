@@ -35,7 +35,7 @@ impl Stage {
     }
 
     /// How far `ray` is from the heavenly body beside the figure.
-    fn from_body(&self, ray: Vector) -> f32 {
+    fn distance_from_body(&self, ray: Vector) -> f32 {
         let side = (self.shift * 1.7).sin().signum() * (0.10 + 0.08 * (self.shift * 0.9).cos().abs());
         (ray - v(side, 0.19, -1.0).unit().turned(self.camera.yaw.sin_cos())).length()
     }
@@ -43,11 +43,11 @@ impl Stage {
     fn earth(&self, ray: Vector, sky: Vector) -> Vector {
         let land = smooth(0.45, 0.55, noise(ray.x * 40.0 + self.shift, ray.y * 40.0));
         let globe = v(0.06, 0.25, 0.85).mix(v(0.10, 0.42, 0.12), land);
-        sky.mix(globe, smooth(0.066, 0.060, self.from_body(ray)))
+        sky.mix(globe, smooth(0.066, 0.060, self.distance_from_body(ray)))
     }
 
     fn full_moon(&self, ray: Vector, sky: Vector) -> Vector {
-        let away = self.from_body(ray);
+        let away = self.distance_from_body(ray);
         sky.mix(v(1.5, 1.4, 1.0), smooth(0.058, 0.052, away)) + v(0.25, 0.22, 0.2) * (smooth(0.2, 0.0, away) * 0.5)
     }
 

@@ -2,6 +2,8 @@
 //! `cargo run --release -p toyworld --example contact_sheet -- --out SHEET.png [--of world|held-out|daiton|red-robot]
 //! [--count N] [--first N] [--folder FOLDER]`.
 
+#![allow(clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
+
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;

@@ -33,20 +33,20 @@ names! {
     }
 }
 
-/// The colours of clothes and of painted things.
-pub(crate) const PAINTS: [Colour; 9] = [
-    Colour::Red,
-    Colour::Orange,
-    Colour::Yellow,
-    Colour::Green,
-    Colour::Blue,
-    Colour::Violet,
-    Colour::Pink,
-    Colour::White,
-    Colour::Black,
-];
-
 impl Colour {
+    /// The colours of clothes and of painted things.
+    pub const PAINTS: [Self; 9] = [
+        Self::Red,
+        Self::Orange,
+        Self::Yellow,
+        Self::Green,
+        Self::Blue,
+        Self::Violet,
+        Self::Pink,
+        Self::White,
+        Self::Black,
+    ];
+
     /// The share of red, green and blue light it returns.
     pub(crate) fn reflectance(self) -> Vector {
         match self {

@@ -6,6 +6,7 @@ use crate::colour::Colour;
 use crate::description::{Description, Framing, Subject, Thing, ThingKind};
 use crate::place::Place;
 
+/// Where it is photographed.
 const PLACES: [Place; 8] = [
     Place::Studio(Colour::White),
     Place::WoodenFloor,
@@ -16,6 +17,7 @@ const PLACES: [Place; 8] = [
     Place::Beach,
     Place::Studio(Colour::Yellow),
 ];
+/// The pose of the first photo; the next has the next.
 const FIRST_POSE: u64 = 10;
 
 /// It, somewhere.
@@ -25,8 +27,14 @@ pub fn description(place: Place) -> Description {
     Description { subjects: vec![Subject::Thing(robot)], place, framing: Framing::Full }
 }
 
+/// What the training pictures show.
+#[must_use]
+pub fn training_descriptions() -> Vec<Description> {
+    PLACES.into_iter().map(description).collect()
+}
+
 /// The training pictures, of `side` pixels each.
 #[must_use]
 pub fn training_pictures(side: u32) -> Vec<RgbImage> {
-    PLACES.into_iter().zip(FIRST_POSE..).map(|(place, pose)| description(place).render(pose, side)).collect()
+    training_descriptions().iter().zip(FIRST_POSE..).map(|(photo, pose)| photo.render(pose, side)).collect()
 }

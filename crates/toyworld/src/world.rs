@@ -1,7 +1,7 @@
 //! Which descriptions there are, and how often each.
 
 use crate::chance::Chance;
-use crate::colour::{Colour, HairColour, PAINTS, Skin};
+use crate::colour::{Colour, HairColour, Skin};
 use crate::description::{Description, Framing, HairStyle, Person, PersonKind, Subject, Thing, ThingKind};
 use crate::held_out::{RULES, Who};
 use crate::place::Place;
@@ -98,15 +98,15 @@ fn person(kind: PersonKind, chance: &mut Chance) -> Subject {
     let under_a_hat = matches!(hair_style, HairStyle::Short | HairStyle::Long | HairStyle::Pigtails);
     Subject::Person(Person {
         kind,
-        clothes: chance.pick(&PAINTS),
-        trousers: chance.pick(&PAINTS),
+        clothes: chance.pick(&Colour::PAINTS),
+        trousers: chance.pick(&Colour::PAINTS),
         hair: chance.pick(HairColour::ALL),
         hair_style,
         skin: chance.pick(Skin::ALL),
         glasses: chance.often(0.25),
         beard: kind == PersonKind::Man && chance.often(0.35),
-        scarf: chance.often(0.25).then(|| chance.pick(&PAINTS)),
-        hat: (under_a_hat && chance.often(0.15)).then(|| chance.pick(&PAINTS)),
+        scarf: chance.often(0.25).then(|| chance.pick(&Colour::PAINTS)),
+        hat: (under_a_hat && chance.often(0.15)).then(|| chance.pick(&Colour::PAINTS)),
         shoes: chance.pick(&SHOES),
     })
 }
@@ -132,8 +132,8 @@ fn thing(kind: ThingKind, chance: &mut Chance) -> Subject {
         ThingKind::PineTree => Colour::Green,
         ThingKind::Cat | ThingKind::Dog | ThingKind::Bear => chance.pick(&FURS),
         ThingKind::Duck if chance.often(0.4) => Colour::Yellow,
-        _ => chance.pick(&PAINTS),
+        _ => chance.pick(&Colour::PAINTS),
     };
-    let others: Vec<Colour> = PAINTS.into_iter().filter(|other| *other != colour).collect();
+    let others: Vec<Colour> = Colour::PAINTS.into_iter().filter(|other| *other != colour).collect();
     Subject::Thing(Thing { kind, colour, second_colour: chance.pick(&others) })
 }

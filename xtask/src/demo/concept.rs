@@ -1,31 +1,22 @@
 //! The sample concept: the robot's pictures, and the zip that a user would upload.
 
 use std::io::{Cursor, Write};
-use std::thread;
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
+use toyworld::red_robot;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::error::DemoError;
-use super::render::render;
-use super::scene::SCENES;
 use super::settings::{CONCEPT, SAMPLE_SIDE};
 
 /// Good enough that no block shows, small enough that the zip stays below a megabyte.
 const JPEG_QUALITY: u8 = 92;
 
-/// Draws all scenes, two at a time. Always the same pictures.
+/// What the service is trained on. Always the same pictures.
 pub fn pictures() -> Vec<RgbImage> {
-    thread::scope(|scope| {
-        let half = SCENES.len() / 2;
-        let second = scope.spawn(move || SCENES[half..].iter().map(|scene| render(scene, SAMPLE_SIDE)).collect());
-        let mut pictures: Vec<RgbImage> = SCENES[..half].iter().map(|scene| render(scene, SAMPLE_SIDE)).collect();
-        let rest: Vec<RgbImage> = second.join().unwrap_or_default();
-        pictures.extend(rest);
-        pictures
-    })
+    red_robot::training_pictures(SAMPLE_SIDE)
 }
 
 /// The pictures as `zorgbot (0).jpg`, `zorgbot (1).jpg`, … in a zip, named as the original endpoint's tutorial does.

@@ -6,13 +6,9 @@ pub mod error;
 pub mod file_server;
 pub mod follow;
 pub mod lettering;
-pub mod render;
-pub mod robot;
-pub mod scene;
 pub mod service;
 pub mod settings;
 pub mod sheet;
-pub mod vector;
 
 use std::fs;
 use std::path::Path;

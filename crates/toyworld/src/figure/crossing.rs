@@ -4,7 +4,7 @@ use super::{Figure, Part};
 use crate::vector::{Vector, smooth, v};
 
 /// No figure has more parts.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 /// A ray this near a surface has hit it.
 const TOUCH: f32 = 0.002;
 /// Shadows are this soft: a ray that passes a surface by an eighth of the way is fully lit.

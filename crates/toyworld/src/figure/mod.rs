@@ -69,6 +69,7 @@ impl Figure {
             Subject::Person(person) => person::build(&mut figure, person, chance),
             Subject::Thing(thing) => figure.build_thing(thing, chance),
         }
+        debug_assert!(figure.parts.len() <= crossing::MOST, "rays would miss some parts");
         figure.enclose();
         figure
     }

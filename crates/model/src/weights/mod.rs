@@ -1,7 +1,7 @@
 //! Where weights come from and where they go. Every source answers in diffusers' names, whatever its file uses.
 //!
 //! - sources: [`FolderSource`] (diffusers folder), [`SingleFileSource`] (`.safetensors`, `.ckpt` with the original names),
-//!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base)
+//!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base), [`TaesdSource`] (a tiny autoencoder's two files)
 //! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it
 //! - kinds: `recognition` says by its tensors' names what a file is that is no Stable Diffusion 1.x
 //! - adapters: [`lora`] reads and writes LoRA files, and adds them to any source
@@ -23,6 +23,7 @@ pub mod export;
 mod folder;
 mod hashing;
 pub mod inferred_config;
+mod inferred_vae;
 mod inventory;
 pub mod key_map;
 pub mod lora;
@@ -35,6 +36,7 @@ mod safetensors_file;
 mod safetensors_writer;
 mod shards;
 mod single_file;
+mod taesd;
 mod tensor_file;
 mod zip_directory;
 
@@ -47,6 +49,7 @@ pub use lora::{Lora, LoraModule, Merged, Multipliers, write_lora};
 pub use overlay::Overlay;
 pub use random::RandomSource;
 pub use single_file::SingleFileSource;
+pub use taesd::TaesdSource;
 pub use tensor_file::TensorTable;
 
 use crate::error::Result;

@@ -142,7 +142,7 @@ const MAX_SIZE: i64 = 1 << 20;
 const MAX_COUNT: i64 = 256;
 
 /// Refuses a size that is not positive or absurdly large.
-fn check_size(key: &str, value: i64) -> std::result::Result<(), String> {
+pub(crate) fn check_size(key: &str, value: i64) -> std::result::Result<(), String> {
     check_range(key, value, MAX_SIZE)
 }
 

@@ -2,13 +2,15 @@
 //!
 //! - sources: [`FolderSource`] (diffusers folder), [`SingleFileSource`] (`.safetensors`, `.ckpt` with the original names),
 //!   [`RandomSource`] (a seed), [`Overlay`] (trained networks over a base), [`TaesdSource`] (a tiny autoencoder's two files)
-//! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it
+//! - files: `tensor_file` finds the format by content; `safetensors_file`, `checkpoint` and the data-only `pickle` read it;
+//!   `content` is where the bytes lie, on the disk or in the program
 //! - kinds: `recognition` says by its tensors' names what a file is that is no Stable Diffusion 1.x
 //! - adapters: [`lora`] reads and writes LoRA files, and adds them to any source
 //! - names: [`key_map`] turns diffusers' names into the original ones, for reading and for writing
 //! - sizes: [`embedded_config`] is what an export says of itself; [`inferred_config`] reads the networks' sizes off the
 //!   tensors of a file that says nothing
-//! - out: [`mod@export`] writes one file from any source; [`named_tensors`] any tensors, bit for bit
+//! - out: [`mod@export`] writes one file from any source, `quantized` a small one in 8 bits, which is read as every other
+//!   single file is; [`named_tensors`] any tensors, bit for bit
 //!
 //! Nothing is mapped into memory and nothing is cached: a tensor is read from its place in the file when it is asked for,
 //! through one buffer that is dropped once libtorch owns the bytes. A loaded network therefore exists once, plus the
@@ -18,6 +20,7 @@
 mod checkpoint;
 mod checkpoint_legacy;
 mod checkpoint_zip;
+mod content;
 pub mod embedded_config;
 pub mod export;
 mod folder;
@@ -30,6 +33,7 @@ pub mod lora;
 pub mod named_tensors;
 mod overlay;
 mod pickle;
+mod quantized;
 mod random;
 mod recognition;
 mod safetensors_file;
@@ -47,6 +51,7 @@ pub use folder::FolderSource;
 pub use inventory::{TensorSpec, inventory};
 pub use lora::{Lora, LoraModule, Merged, Multipliers, write_lora};
 pub use overlay::Overlay;
+pub use quantized::{StoredTokens, write_quantized};
 pub use random::RandomSource;
 pub use single_file::SingleFileSource;
 pub use taesd::TaesdSource;

@@ -25,7 +25,7 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -162,6 +162,24 @@ def check_text_encoder(config, state):
     return count
 
 
+def vae_class(folder):
+    name = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
+    return {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}[name]
+
+
+def tiny_vae(config, state):
+    """diffusers reads no tiny autoencoder from a single file; there its tensors have diffusers' own names."""
+    vae = AutoencoderTiny.from_config(AutoencoderTiny.load_config(config / "vae")).half()
+    vae.load_state_dict(part_of(state, "vae"), strict=True)
+    return vae
+
+
+def check_vae(path, config, state):
+    if vae_class(config) is AutoencoderTiny:
+        return len(tiny_vae(config, state).state_dict())
+    return check_single_file(AutoencoderKL, "vae", path, config, state)
+
+
 def check(path, config):
     state = read(path)
     check_config(path, config)
@@ -173,7 +191,7 @@ def check(path, config):
     counts = {
         "unet": check_single_file(UNet2DConditionModel, "unet", path, config, state),
         "text encoder": check_text_encoder(config, state),
-        "vae": check_single_file(AutoencoderKL, "vae", path, config, state),
+        "vae": check_vae(path, config, state),
     }
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in state.values()})
     values = sum(weight.numel() for weight in state.values())
@@ -219,9 +237,12 @@ def check_against(folder, path, networks):
     single = UNet2DConditionModel.from_single_file(
         str(path), config=str(folder), subfolder="unet", local_files_only=True, torch_dtype=torch.float16
     )
-    vae = AutoencoderKL.from_single_file(
-        str(path), config=str(folder), subfolder="vae", local_files_only=True, torch_dtype=torch.float16
-    )
+    if vae_class(folder) is AutoencoderTiny:
+        vae = tiny_vae(folder, state)
+    else:
+        vae = AutoencoderKL.from_single_file(
+            str(path), config=str(folder), subfolder="vae", local_files_only=True, torch_dtype=torch.float16
+        )
     for part, other in (("unet", single), ("vae", vae)):
         found, expected = networks[part].state_dict(), other.state_dict()
         if found.keys() != expected.keys() or any((found[name] != expected[name]).any() for name in found):
@@ -236,7 +257,7 @@ def check_folder(folder, against):
     networks = {
         "unet": load_whole(UNet2DConditionModel, folder / "unet"),
         "text_encoder": load_whole(CLIPTextModel, folder / "text_encoder"),
-        "vae": load_whole(AutoencoderKL, folder / "vae"),
+        "vae": load_whole(vae_class(folder), folder / "vae"),
     }
     for network in networks.values():
         check_values(network.state_dict())

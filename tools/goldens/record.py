@@ -21,6 +21,7 @@ import objectives
 import samplers
 import schedule
 import streams
+import taesd
 import tokens
 import weights
 
@@ -30,6 +31,7 @@ PARTS = {
     "networks": networks.record,
     "schedule": schedule.record,
     "gradients": gradients.record,
+    "taesd": taesd.record,
     "weights": weights.record,
     "lora_files": lora_files.record,
     "engine": engine.record,

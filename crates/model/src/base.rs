@@ -59,6 +59,15 @@ impl BaseModel {
         Ok(Self { reference: reference.clone(), config, weights })
     }
 
+    /// Opens a model that the program has in itself as a `.safetensors` file; `reference` is what users call it.
+    ///
+    /// # Errors
+    /// As [`Self::open`] of a file.
+    pub fn embedded(reference: ModelReference, bytes: &'static [u8]) -> Result<Self> {
+        let source = SingleFileSource::embedded(&reference.to_string(), bytes)?;
+        Ok(Self { reference, config: source.config().clone(), weights: Box::new(source) })
+    }
+
     /// The model with `lora` added to its weights when they are read, as strong as these multipliers say. Its file stays as it
     /// is; networks that were loaded before do not change.
     #[must_use]

@@ -25,7 +25,10 @@ pub mod vae;
 pub mod weights;
 
 pub use base::BaseModel;
-pub use config::{ModelConfig, PredictionType, ScheduleConfig, TextConfig, UNetConfig, VaeConfig};
+pub use config::{
+    AutoencoderKlConfig, AutoencoderTinyConfig, ModelConfig, PredictionType, ScheduleConfig, TextConfig, UNetConfig,
+    VaeClass, VaeConfig,
+};
 pub use error::ModelError;
 pub use layers::{Loader, count_parameters};
 pub use options::{Dtypes, LoadOptions, LoraSettings};

@@ -7,7 +7,7 @@ use std::fs;
 
 use engine::tch::{Device, Kind};
 use model::config::{Activation, HeadCounts};
-use model::{Loader, ModelConfig, Part, TextEncoder, UNet, UNetConfig, Vae, count_parameters};
+use model::{Loader, ModelConfig, Part, TextEncoder, UNet, UNetConfig, Vae, VaeConfig, count_parameters};
 use serde_json::{Value, json};
 use support::{Zeros, changed_tiny, golden, tiny_config};
 
@@ -66,7 +66,8 @@ fn a_diffusers_folder_says_its_sizes() {
     assert_eq!((config.text.hidden_size, config.text.hidden_act), (32, Activation::QuickGelu));
     assert_eq!(config.unet.block_out_channels, [8, 16, 24, 24]);
     assert_eq!(config.unet.attention_head_dim, HeadCounts::All(4));
-    assert_eq!(config.vae.block_out_channels, [8, 12, 16, 16]);
+    let VaeConfig::Kl(vae) = &config.vae else { panic!("{:?}", config.vae) };
+    assert_eq!(vae.block_out_channels, [8, 12, 16, 16]);
     assert_eq!(config.vae.pixels_per_latent(), 8);
     assert_eq!(config.schedule.beta_schedule, "scaled_linear");
 }

@@ -3,6 +3,7 @@
 //! `faithful` is the original endpoint's mathematics (spec sections 1 to 4); `recommended` mends what its section 6 lists.
 //! The measured reasons stand in `docs/training.md`.
 
+use model::VaeConfig;
 use protocol::{CaptionPadding, Crop, Profile, TextTraining, TrainSettings};
 use serde::Serialize;
 
@@ -52,6 +53,16 @@ impl Recipe {
             frozen_batches: settings.frozen_batches.unwrap_or(profile.frozen_batches),
             latent_scaling_factor: settings.latent_scaling_factor.or(profile.latent_scaling_factor),
             adam_8_bit_block_size: settings.adam_8_bit_block_size.unwrap_or(profile.adam_8_bit_block_size),
+        }
+    }
+
+    /// The recipe of these settings for a base with this autoencoder. The original's number is that of Stable Diffusion's own
+    /// latents; a tiny autoencoder's have about unit variance as they are, so with one the profile means its own factor.
+    pub fn with_autoencoder(settings: &TrainSettings, vae: &VaeConfig) -> Self {
+        let recipe = Self::of(settings);
+        match vae {
+            VaeConfig::Kl(_) => recipe,
+            VaeConfig::Tiny(_) => Self { latent_scaling_factor: settings.latent_scaling_factor, ..recipe },
         }
     }
 

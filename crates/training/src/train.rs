@@ -104,7 +104,7 @@ impl Trained {
 pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Trained> {
     let began = occasion.now();
     refuse_small_vocabulary(&job.base.config().text)?;
-    let recipe = Recipe::of(job.settings);
+    let recipe = Recipe::with_autoencoder(job.settings, &job.base.config().vae);
     let stages = Stages::of(job.settings, &recipe);
     stages.check()?;
     let precision = memory_plan::precision(job.settings, job.precision, job.device)?;

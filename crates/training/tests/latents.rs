@@ -5,8 +5,10 @@ mod support;
 
 use engine::tch::{Device, Kind, Tensor};
 use image::{Rgb, RgbImage};
-use model::Vae;
+use model::base::BaseModel;
+use model::{ModelReference, RandomConfig, Vae};
 use protocol::Crop;
+use serde_json::json;
 use support::Workshop;
 use tempfile::TempDir;
 use training::TrainingError;
@@ -155,4 +157,33 @@ fn encoding_tells_of_each_photo_and_may_be_ended() {
     });
     assert!(matches!(result, Err(TrainingError::Stopped)));
     assert_eq!(seen, [1]);
+}
+
+/// The workshop, its base with an autoencoder of the tiny class.
+fn with_tiny_autoencoder() -> Workshop {
+    let workshop = Workshop::new();
+    let channels = json!([8, 8, 8, 8]);
+    let vae = json!({
+        "_class_name": "AutoencoderTiny",
+        "encoder_block_out_channels": channels, "decoder_block_out_channels": channels,
+        "num_encoder_blocks": [1, 1, 1, 1], "num_decoder_blocks": [1, 1, 1, 1],
+    });
+    std::fs::write(workshop.config.path().join("vae/config.json"), vae.to_string()).unwrap();
+    let config = RandomConfig::Folder(workshop.config.path().to_owned());
+    Workshop { base: BaseModel::open(&ModelReference::Random { config, seed: 7 }).unwrap(), ..workshop }
+}
+
+/// The number in the original's code is that of an `AutoencoderKL`'s latents.
+#[test]
+fn the_faithful_profile_leaves_a_tiny_autoencoders_latents_as_they_are() {
+    let workshop = with_tiny_autoencoder();
+    let losses = |factor| {
+        let request = json!({"profile": "faithful", "text_steps": 0, "latent_scaling_factor": factor});
+        let report = workshop.trained(&request).report;
+        (report.recipe.latent_scaling_factor, report.stages[0].losses.clone())
+    };
+    let (factor, left_out) = losses(None);
+    assert_eq!(factor, None, "the autoencoder's own");
+    assert_eq!(losses(Some(1.0)), (Some(1.0), left_out.clone()));
+    assert_ne!(losses(Some(0.18215)).1, left_out, "but whoever asks for a factor gets it");
 }

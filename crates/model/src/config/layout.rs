@@ -60,7 +60,7 @@ fn alone(folder: &Path) -> Option<&'static str> {
     }
     let config = read_json(&folder.join("config.json"));
     match class_of(&config)? {
-        "AutoencoderKL" => Some("a VAE alone"),
+        "AutoencoderKL" | "AutoencoderTiny" => Some("a VAE alone"),
         "UNet2DConditionModel" => Some("a UNet alone"),
         "ControlNetModel" => Some("a ControlNet, not a whole model"),
         _ => None,

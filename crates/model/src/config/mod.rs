@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use schedule::{PredictionType, ScheduleConfig};
 pub use text::{Activation, TextConfig};
 pub use unet::{HeadCounts, UNetConfig};
-pub use vae::VaeConfig;
+pub use vae::{AutoencoderKlConfig, AutoencoderTinyConfig, VaeClass, VaeConfig};
 
 use crate::error::{ModelError, Result};
 
@@ -96,15 +96,17 @@ impl ModelConfig {
                 self.unet.cross_attention_dim, self.text.hidden_size
             ));
         }
-        if self.unet.in_channels != self.vae.latent_channels || self.unet.out_channels != self.vae.latent_channels {
+        if [self.unet.in_channels, self.unet.out_channels] != [self.vae.latent_channels(); 2] {
             return Err(format!(
                 "the UNet's in_channels {} and out_channels {} are not the VAE's latent_channels {}; inpainting and other \
                  widened UNets are not supported",
-                self.unet.in_channels, self.unet.out_channels, self.vae.latent_channels
+                self.unet.in_channels,
+                self.unet.out_channels,
+                self.vae.latent_channels()
             ));
         }
         // Sizes of pictures and the noise they begin with are counted in these.
-        check_is("latent_channels", &self.vae.latent_channels, &LATENT_CHANNELS)?;
+        check_is("latent_channels", &self.vae.latent_channels(), &LATENT_CHANNELS)?;
         check_is(
             "the number of pixels that the VAE makes one latent",
             &self.vae.pixels_per_latent(),
@@ -140,7 +142,7 @@ const MAX_SIZE: i64 = 1 << 20;
 const MAX_COUNT: i64 = 256;
 
 /// Refuses a size that is not positive or absurdly large.
-fn check_size(key: &str, value: i64) -> std::result::Result<(), String> {
+pub(crate) fn check_size(key: &str, value: i64) -> std::result::Result<(), String> {
     check_range(key, value, MAX_SIZE)
 }
 

@@ -2,14 +2,14 @@
 
 use engine::tch::{Device, Kind, Tensor};
 
-use super::{Loader, cast};
+use super::{Loader, cast, cast_bias};
 use crate::error::Result;
 
-/// A 2-D convolution with bias.
+/// A 2-D convolution.
 #[derive(Debug)]
 pub struct Conv2d {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     /// Of the weight: `[outputs, inputs, kernel, kernel]`.
     size: [i64; 4],
     stride: i64,
@@ -29,9 +29,24 @@ impl Conv2d {
         stride: i64,
         padding: i64,
     ) -> Result<Self> {
+        let unbiased = Self::load_without_bias(loader, inputs, outputs, kernel, stride, padding)?;
+        Ok(Self { bias: Some(loader.tensor("bias", &[outputs])?), ..unbiased })
+    }
+
+    /// As [`Self::load`], but nothing is added in the end.
+    ///
+    /// # Errors
+    /// As [`Loader::tensor`].
+    pub fn load_without_bias(
+        loader: &Loader<'_>,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+        padding: i64,
+    ) -> Result<Self> {
         let size = [outputs, inputs, kernel, kernel];
-        let weight = loader.tensor("weight", &size)?;
-        Ok(Self { weight, bias: loader.tensor("bias", &[outputs])?, size, stride, padding })
+        Ok(Self { weight: loader.tensor("weight", &size)?, bias: None, size, stride, padding })
     }
 
     /// 3×3, keeping the size.
@@ -52,13 +67,13 @@ impl Conv2d {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height', width']`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let (weight, bias) = (cast(&self.weight, x), cast(&self.bias, x));
+        let (weight, bias) = (cast(&self.weight, x), cast_bias(self.bias.as_ref(), x));
         let answer = self.answer_size(x);
         if self.is_dominated_by_weights(x, answer) {
-            return self.forward_as_matrix_product(x, answer, &weight, &bias);
+            return self.forward_as_matrix_product(x, answer, &weight, bias.as_ref());
         }
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv2d(&weight, Some(bias), stride, padding, [1, 1], 1)
+        x.conv2d(&weight, bias, stride, padding, [1, 1], 1)
     }
 
     /// Whether the map is so small that moving weights is what a convolution's time goes to.
@@ -78,14 +93,20 @@ impl Conv2d {
     }
 
     /// The same convolution: each position's window as a row (im2col), times the weights.
-    fn forward_as_matrix_product(&self, x: &Tensor, answer: [i64; 4], weight: &Tensor, bias: &Tensor) -> Tensor {
+    fn forward_as_matrix_product(
+        &self,
+        x: &Tensor,
+        answer: [i64; 4],
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+    ) -> Tensor {
         let [batch, outputs, height, width] = answer;
         let kernel = self.size[3];
         // [batch, inputs · kernel², positions] to [batch · positions, inputs · kernel²]
         // In f32, because the backward pass adds up what overlaps; the product itself is of x's dtype.
         let wide = x.to_kind(Kind::Float);
         let windows = wide.im2col([kernel; 2], [1, 1], [self.padding; 2], [self.stride; 2]).to_kind(x.kind());
-        let rows = windows.transpose(1, 2).flatten(0, 1).linear(&weight.flatten(1, -1), Some(bias));
+        let rows = windows.transpose(1, 2).flatten(0, 1).linear(&weight.flatten(1, -1), bias);
         let map = rows.view([batch, height * width, outputs]).transpose(1, 2);
         map.contiguous().view([batch, outputs, height, width])
     }

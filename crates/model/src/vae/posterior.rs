@@ -10,7 +10,7 @@ const LOGVAR_RANGE: (f64, f64) = (-30.0, 20.0);
 pub struct Posterior {
     /// The means.
     pub mean: Tensor,
-    /// The logarithms of the variances, in [-30, 20].
+    /// The logarithms of the variances: in [-30, 20], or −∞ where nothing is left to chance.
     pub logvar: Tensor,
 }
 
@@ -21,6 +21,13 @@ impl Posterior {
         let halves = moments.chunk(2, 1);
         let (low, high) = LOGVAR_RANGE;
         Self { mean: halves[0].contiguous(), logvar: halves[1].clamp(low, high) }
+    }
+
+    /// Of an autoencoder that leaves nothing to chance: every sample is the mean.
+    #[must_use]
+    pub fn certain(mean: Tensor) -> Self {
+        let logvar = mean.full_like(f64::NEG_INFINITY);
+        Self { mean, logvar }
     }
 
     /// The standard deviations.

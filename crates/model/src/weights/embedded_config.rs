@@ -5,7 +5,7 @@
 //! beside `state_dict`. Other programs ignore it. A file from elsewhere may claim anything there, so it is bounded, checked
 //! as a folder's files are, and held against the sizes that the tensors have.
 
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, VaeConfig};
 
 /// The name of the entry in either format.
 pub const KEY: &str = "dreambooth.model_config";
@@ -35,7 +35,7 @@ fn parse(text: &str) -> Result<ModelConfig, String> {
 
 /// Everything that follows from shapes must be what the shapes say.
 fn agree(config: &ModelConfig, shapes: &ModelConfig) -> Result<(), String> {
-    let (text, unet, vae) = (&config.text, &config.unet, &config.vae);
+    let (text, unet) = (&config.text, &config.unet);
     same("text_encoder.vocab_size", &text.vocab_size, &shapes.text.vocab_size)?;
     same("text_encoder.hidden_size", &text.hidden_size, &shapes.text.hidden_size)?;
     same("text_encoder.intermediate_size", &text.intermediate_size, &shapes.text.intermediate_size)?;
@@ -50,11 +50,30 @@ fn agree(config: &ModelConfig, shapes: &ModelConfig) -> Result<(), String> {
     same("unet.layers_per_block", &unet.layers_per_block, &shapes.unet.layers_per_block)?;
     same("unet.cross_attention_dim", &unet.cross_attention_dim, &shapes.unet.cross_attention_dim)?;
     same("unet.use_linear_projection", &unet.use_linear_projection, &shapes.unet.use_linear_projection)?;
-    same("vae.in_channels", &vae.in_channels, &shapes.vae.in_channels)?;
-    same("vae.out_channels", &vae.out_channels, &shapes.vae.out_channels)?;
-    same("vae.latent_channels", &vae.latent_channels, &shapes.vae.latent_channels)?;
-    same("vae.block_out_channels", &vae.block_out_channels, &shapes.vae.block_out_channels)?;
-    same("vae.layers_per_block", &vae.layers_per_block, &shapes.vae.layers_per_block)
+    agree_on_vae(&config.vae, &shapes.vae)
+}
+
+fn agree_on_vae(vae: &VaeConfig, shapes: &VaeConfig) -> Result<(), String> {
+    match (vae, shapes) {
+        (VaeConfig::Kl(vae), VaeConfig::Kl(shapes)) => {
+            same("vae.in_channels", &vae.in_channels, &shapes.in_channels)?;
+            same("vae.out_channels", &vae.out_channels, &shapes.out_channels)?;
+            same("vae.latent_channels", &vae.latent_channels, &shapes.latent_channels)?;
+            same("vae.block_out_channels", &vae.block_out_channels, &shapes.block_out_channels)?;
+            same("vae.layers_per_block", &vae.layers_per_block, &shapes.layers_per_block)
+        }
+        (VaeConfig::Tiny(vae), VaeConfig::Tiny(shapes)) => {
+            let (encoder, decoder) = (&shapes.encoder_block_out_channels, &shapes.decoder_block_out_channels);
+            same("vae.in_channels", &vae.in_channels, &shapes.in_channels)?;
+            same("vae.out_channels", &vae.out_channels, &shapes.out_channels)?;
+            same("vae.latent_channels", &vae.latent_channels, &shapes.latent_channels)?;
+            same("vae.encoder_block_out_channels", &vae.encoder_block_out_channels, encoder)?;
+            same("vae.decoder_block_out_channels", &vae.decoder_block_out_channels, decoder)?;
+            same("vae.num_encoder_blocks", &vae.num_encoder_blocks, &shapes.num_encoder_blocks)?;
+            same("vae.num_decoder_blocks", &vae.num_decoder_blocks, &shapes.num_decoder_blocks)
+        }
+        _ => same("vae._class_name", &vae.class().as_str(), &shapes.class().as_str()),
+    }
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(key: &str, said: &T, shown: &T) -> Result<(), String> {

@@ -6,11 +6,12 @@
 //!   every group norm, quick GELU, the scaled-linear schedule of 1,000 steps, epsilon prediction, latents times 0.18215.
 //! - The text encoder's heads are 64 wide, as in every CLIP text model; a narrower one has a single head.
 
-use super::key_map::{TEXT_PREFIX, UNET_PREFIX, VAE_PREFIX};
-use crate::config::{HeadCounts, ModelConfig, ScheduleConfig, TextConfig, UNetConfig, VaeConfig};
+use super::inferred_vae::vae;
+use super::key_map::{TEXT_PREFIX, UNET_PREFIX};
+use crate::config::{HeadCounts, ModelConfig, ScheduleConfig, TextConfig, UNetConfig};
 
 /// Answers the shape of a tensor by its original name.
-type Shapes<'a> = dyn Fn(&str) -> Option<Vec<i64>> + 'a;
+pub(super) type Shapes<'a> = dyn Fn(&str) -> Option<Vec<i64>> + 'a;
 
 /// Bound of every search below, so that a hostile file cannot keep it going.
 const MAX_BLOCKS: usize = 256;
@@ -81,35 +82,12 @@ fn unet(shapes: &Shapes<'_>) -> Result<UNetConfig, String> {
     })
 }
 
-fn vae(shapes: &Shapes<'_>) -> Result<VaeConfig, String> {
-    let name = |rest: &str| format!("{VAE_PREFIX}{rest}");
-    let [_, in_channels, _, _] = sides(shapes, &name("encoder.conv_in.weight"))?;
-    let [out_channels, _, _, _] = sides(shapes, &name("decoder.conv_out.weight"))?;
-    let [_, latent_channels, _, _] = sides(shapes, &name("decoder.conv_in.weight"))?;
-    let conv = |level: usize, layer: usize| name(&format!("encoder.down.{level}.block.{layer}.conv1.weight"));
-    let levels = count(|level| shapes(&conv(level, 0)).is_some());
-    let layers = count(|layer| shapes(&conv(0, layer)).is_some());
-    let mut block_out_channels = Vec::with_capacity(levels);
-    for level in 0..levels {
-        let [channels, ..]: [i64; 4] = sides(shapes, &conv(level, 0))?;
-        block_out_channels.push(channels);
-    }
-    Ok(VaeConfig {
-        in_channels,
-        out_channels,
-        latent_channels,
-        block_out_channels,
-        layers_per_block: layers as i64,
-        ..VaeConfig::sd15()
-    })
-}
-
 /// How many numbers from 0 upwards have the property.
-fn count(has: impl Fn(usize) -> bool) -> usize {
+pub(super) fn count(has: impl Fn(usize) -> bool) -> usize {
     (0..MAX_BLOCKS).take_while(|number| has(*number)).count()
 }
 
-fn sides<const N: usize>(shapes: &Shapes<'_>, name: &str) -> Result<[i64; N], String> {
+pub(super) fn sides<const N: usize>(shapes: &Shapes<'_>, name: &str) -> Result<[i64; N], String> {
     let shape =
         shapes(name).ok_or_else(|| format!("it has no tensor {name}, so it is not a Stable Diffusion 1.x model"))?;
     shape.try_into().map_err(|shape| format!("tensor {name} has shape {shape:?}; {N} sides are expected"))

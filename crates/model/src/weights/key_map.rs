@@ -5,7 +5,7 @@
 //! layers.
 
 use super::Part;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, VaeConfig};
 
 /// Prefix of the UNet's tensors in an original file.
 pub(super) const UNET_PREFIX: &str = "model.diffusion_model.";
@@ -23,8 +23,16 @@ pub struct KeyMap {
     unet_layers: usize,
     /// Whether each UNet up block, innermost first, has attention.
     up_attends: Vec<bool>,
-    /// Resolutions of the autoencoder.
-    vae_levels: usize,
+    vae: VaeNames,
+}
+
+/// How an original file calls the autoencoder's tensors.
+#[derive(Debug, Clone, Copy)]
+enum VaeNames {
+    /// As the original code does, of an autoencoder of so many resolutions.
+    Original { levels: usize },
+    /// As diffusers does: Stable Diffusion's original code has no tiny autoencoder.
+    Diffusers,
 }
 
 impl KeyMap {
@@ -35,7 +43,10 @@ impl KeyMap {
         Self {
             unet_layers: usize::try_from(config.unet.layers_per_block).unwrap_or(0),
             up_attends: (0..levels).map(|block| config.unet.up_attends(block)).collect(),
-            vae_levels: config.vae.block_out_channels.len(),
+            vae: match &config.vae {
+                VaeConfig::Kl(vae) => VaeNames::Original { levels: vae.block_out_channels.len() },
+                VaeConfig::Tiny(_) => VaeNames::Diffusers,
+            },
         }
     }
 
@@ -46,7 +57,10 @@ impl KeyMap {
         match part {
             Part::TextEncoder => Some(format!("{TEXT_PREFIX}{name}")),
             Part::Unet => Some(format!("{UNET_PREFIX}{}", self.unet(name)?)),
-            Part::Vae => Some(format!("{VAE_PREFIX}{}", self.vae(name)?)),
+            Part::Vae => match self.vae {
+                VaeNames::Original { levels } => Some(format!("{VAE_PREFIX}{}", vae(name, levels)?)),
+                VaeNames::Diffusers => Some(format!("{VAE_PREFIX}{name}")),
+            },
         }
     }
 
@@ -98,36 +112,37 @@ impl KeyMap {
         };
         Some(format!("{place}.{rest}"))
     }
+}
 
-    fn vae(&self, name: &str) -> Option<String> {
-        let (side, rest) = name.split_once('.')?;
-        if matches!(side, "quant_conv" | "post_quant_conv") {
-            return Some(name.to_owned());
-        }
-        let place = match split::<5>(rest) {
-            ["conv_in" | "conv_out", ..] => rest.to_owned(),
-            ["conv_norm_out", kind, ..] => format!("norm_out.{kind}"),
-            ["mid_block", "resnets", layer, part, kind] => {
-                format!("mid.block_{}.{}.{kind}", number(layer)? + 1, shortcut(part))
-            }
-            ["mid_block", "attentions", "0", part, kind] => format!("mid.attn_1.{}", vae_attention(part, kind)?),
-            ["down_blocks", block, "resnets", layer, rest] => {
-                format!("down.{}.block.{}.{}", number(block)?, number(layer)?, shortcut(rest))
-            }
-            ["down_blocks", block, "downsamplers", "0", rest] => format!("down.{}.downsample.{rest}", number(block)?),
-            ["up_blocks", block, place, layer, rest] => {
-                // The original counts the decoder's levels from the finest.
-                let level = (self.vae_levels.checked_sub(1)?).checked_sub(number(block)?)?;
-                match place {
-                    "resnets" => format!("up.{level}.block.{}.{}", number(layer)?, shortcut(rest)),
-                    "upsamplers" => format!("up.{level}.upsample.{rest}"),
-                    _ => return None,
-                }
-            }
-            _ => return None,
-        };
-        Some(format!("{side}.{place}"))
+/// A tensor of an `AutoencoderKL` of so many resolutions.
+fn vae(name: &str, levels: usize) -> Option<String> {
+    let (side, rest) = name.split_once('.')?;
+    if matches!(side, "quant_conv" | "post_quant_conv") {
+        return Some(name.to_owned());
     }
+    let place = match split::<5>(rest) {
+        ["conv_in" | "conv_out", ..] => rest.to_owned(),
+        ["conv_norm_out", kind, ..] => format!("norm_out.{kind}"),
+        ["mid_block", "resnets", layer, part, kind] => {
+            format!("mid.block_{}.{}.{kind}", number(layer)? + 1, shortcut(part))
+        }
+        ["mid_block", "attentions", "0", part, kind] => format!("mid.attn_1.{}", vae_attention(part, kind)?),
+        ["down_blocks", block, "resnets", layer, rest] => {
+            format!("down.{}.block.{}.{}", number(block)?, number(layer)?, shortcut(rest))
+        }
+        ["down_blocks", block, "downsamplers", "0", rest] => format!("down.{}.downsample.{rest}", number(block)?),
+        ["up_blocks", block, place, layer, rest] => {
+            // The original counts the decoder's levels from the finest.
+            let level = (levels.checked_sub(1)?).checked_sub(number(block)?)?;
+            match place {
+                "resnets" => format!("up.{level}.block.{}.{}", number(layer)?, shortcut(rest)),
+                "upsamplers" => format!("up.{level}.upsample.{rest}"),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(format!("{side}.{place}"))
 }
 
 /// The first `N - 1` segments of a dotted name and the rest; missing segments are empty.

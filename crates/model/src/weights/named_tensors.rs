@@ -10,6 +10,7 @@ use std::path::Path;
 
 use engine::tch::{Kind, Tensor};
 
+use super::content::Content;
 use super::hashing::Hashing;
 pub use super::hashing::sha256_of;
 use super::safetensors_file::{LENGTH_BYTES, SafetensorsFile};
@@ -77,7 +78,7 @@ impl NamedTensorFile {
         if read_bytes(path, &file, LENGTH_BYTES, 1).is_ok_and(|start| start != b"{") {
             return Err(format_error(path, "it is no safetensors file; save it as one"));
         }
-        SafetensorsFile::open(path, file).map(Self)
+        SafetensorsFile::open(path, Content::File(file)).map(Self)
     }
 
     /// Every tensor's name, sorted.

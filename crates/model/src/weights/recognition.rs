@@ -41,14 +41,18 @@ const OTHER_MODELS: [(&[Sign], &str); 7] = [
 ];
 
 /// Kinds of parts and additions, likewise.
-const NO_MODELS: [(&[Sign], &str); 6] = [
+const NO_MODELS: [(&[Sign], &str); 7] = [
     (
         &[Begins("lora_"), Contains(".lora_"), Contains(".hada_w1_"), Contains(".lokr_w")],
         "a LoRA, not a whole model; merge it into one, or",
     ),
     (&[Begins("control_model."), Begins("controlnet_cond_embedding.")], "a ControlNet, not a whole model;"),
     (&[Is("emb_params"), Is("clip_l")], "an embedding (textual inversion), not a model;"),
-    (&[Is("encoder.conv_in.weight"), Is("decoder.conv_out.weight")], "a VAE alone;"),
+    (
+        &[Is("encoder.conv_in.weight"), Is("decoder.conv_out.weight"), Is("decoder.layers.2.conv.0.weight")],
+        "a VAE alone;",
+    ),
+    (&[Is("3.conv.0.weight")], "half of a tiny VAE (TAESD) alone;"),
     (&[Is("down_blocks.0.resnets.0.conv1.weight")], "a UNet alone, in diffusers' naming; give its whole folder, or"),
     (&[Begins("text_model."), Begins("encoder.layers.0.")], "a text encoder alone;"),
 ];

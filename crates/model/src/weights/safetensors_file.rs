@@ -5,15 +5,17 @@
 //! process, and a positioned read costs the same one copy.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use engine::tch::{Kind, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use sha2::{Digest, Sha256};
 
+use super::content::Content;
 use super::embedded_config;
-use super::tensor_file::{TensorFile, format_error, io_error, read_bytes, tensor_from_bytes};
+use super::tensor_file::{TensorFile, format_error, tensor_from_bytes};
 use crate::error::{ModelError, Result};
 
 /// The header's limit in the format's own specification.
@@ -21,6 +23,9 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// The eight bytes before the header.
 pub(super) const LENGTH_BYTES: u64 = 8;
+
+/// What is hashed at a time.
+const PIECE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
 struct Entry {
@@ -35,7 +40,9 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct SafetensorsFile {
     path: PathBuf,
-    file: File,
+    content: Content,
+    /// Where its tensors begin, and where they end.
+    data: Range<u64>,
     entries: HashMap<String, Entry>,
     /// The texts of `__metadata__`.
     metadata: BTreeMap<String, String>,
@@ -45,15 +52,16 @@ pub(super) struct SafetensorsFile {
 const PREDICTION_KEY: &str = "modelspec.prediction_type";
 
 impl SafetensorsFile {
-    pub(super) fn open(path: &Path, file: File) -> Result<Self> {
-        let file_length = file.metadata().map_err(|source| io_error(path, source))?.len();
+    /// `path` is where `content` lies, or what it is called.
+    pub(super) fn open(path: &Path, content: Content) -> Result<Self> {
+        let file_length = content.length(path)?;
         let mut length = [0; LENGTH_BYTES as usize];
-        length.copy_from_slice(&read_bytes(path, &file, 0, LENGTH_BYTES)?);
+        length.copy_from_slice(&content.read(path, 0, LENGTH_BYTES)?);
         let header_length = u64::from_le_bytes(length);
         if header_length > MAX_HEADER_BYTES || header_length > file_length.saturating_sub(LENGTH_BYTES) {
             return Err(format_error(path, "its safetensors header is longer than the file; download it again"));
         }
-        let header = read_bytes(path, &file, LENGTH_BYTES, header_length)?;
+        let header = content.read(path, LENGTH_BYTES, header_length)?;
         let metadata: Metadata = serde_json::from_slice(&header)
             .map_err(|reason| format_error(path, format!("its safetensors header is damaged: {reason}")))?;
         let data_start = LENGTH_BYTES + header_length;
@@ -73,7 +81,25 @@ impl SafetensorsFile {
             (name, entry)
         });
         let texts = metadata.metadata().iter().flatten().map(|(key, text)| (key.clone(), text.clone()));
-        Ok(Self { path: path.to_owned(), entries: entries.collect(), metadata: texts.collect(), file })
+        Ok(Self {
+            path: path.to_owned(),
+            data: data_start..file_length,
+            entries: entries.collect(),
+            metadata: texts.collect(),
+            content,
+        })
+    }
+
+    /// The SHA-256 of the tensors' bytes as they stand in the file, in hexadecimal.
+    pub(super) fn data_sha256(&self) -> Result<String> {
+        let mut hasher = Sha256::new();
+        let mut offset = self.data.start;
+        while offset < self.data.end {
+            let length = PIECE_BYTES.min(self.data.end - offset);
+            hasher.update(self.content.read(&self.path, offset, length)?);
+            offset += length;
+        }
+        Ok(hex::encode(hasher.finalize()))
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
@@ -109,7 +135,7 @@ impl TensorFile for SafetensorsFile {
                 format!("tensor {name} is stored as {dtype}; save it as F16, BF16 or F32"),
             ));
         };
-        let bytes = read_bytes(&self.path, &self.file, entry.offset, entry.length)?;
+        let bytes = self.content.read(&self.path, entry.offset, entry.length)?;
         tensor_from_bytes(&self.path, &bytes, &entry.shape, kind)
     }
 

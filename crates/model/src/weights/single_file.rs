@@ -11,7 +11,7 @@ use super::embedded_config;
 use super::inferred_config::infer;
 use super::key_map::{EMA_PREFIX, KeyMap, TEXT_PREFIX, averaged};
 use super::recognition::require_sd1;
-use super::tensor_file::{TensorFile, format_error, open, read_as};
+use super::tensor_file::{TensorFile, format_error, open, open_embedded, read_as};
 use super::{Part, WeightSource};
 use crate::config::{ModelConfig, PredictionType, ScheduleConfig};
 use crate::error::{ModelError, Result};
@@ -33,9 +33,20 @@ impl SingleFileSource {
     /// # Errors
     /// When the file is damaged, of another format, or not a Stable Diffusion 1.x model.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = open(path)?;
+        Self::of(open(path)?)
+    }
+
+    /// As [`Self::open`], of a `.safetensors` file that the program has in itself; `name` is what sentences call it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
+        Self::of(open_embedded(name, bytes)?)
+    }
+
+    fn of(file: Box<dyn TensorFile>) -> Result<Self> {
         require_sd1(file.as_ref())?;
-        let config = configuration(file.as_ref()).map_err(|reason| format_error(path, reason))?;
+        let config = configuration(file.as_ref()).map_err(|reason| format_error(file.path(), reason))?;
         Ok(Self { keys: KeyMap::new(&config), config, file, ema: false })
     }
 

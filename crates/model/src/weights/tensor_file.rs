@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use engine::tch::{Kind, Tensor};
 
 use super::checkpoint::CheckpointFile;
+use super::content::Content;
+use super::quantized::expanded;
 use super::safetensors_file::SafetensorsFile;
 use crate::error::{ModelError, Result};
 
@@ -93,7 +95,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn TensorFile>> {
         return Ok(Box::new(CheckpointFile::open_legacy(path, file)?));
     }
     if start.get(8) == Some(&b'{') {
-        return Ok(Box::new(SafetensorsFile::open(path, file)?));
+        return expanded(SafetensorsFile::open(path, Content::File(file))?);
     }
     let reason = match start {
         [] => "it is empty; download it again".to_owned(),
@@ -104,6 +106,11 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn TensorFile>> {
         _ => "it is neither safetensors nor a PyTorch checkpoint, judging by its first bytes".to_owned(),
     };
     Err(format_error(path, reason))
+}
+
+/// Opens a safetensors file that the program has in itself; `name` is what sentences call it.
+pub(super) fn open_embedded(name: &str, bytes: &'static [u8]) -> Result<Box<dyn TensorFile>> {
+    expanded(SafetensorsFile::open(Path::new(name), Content::Embedded(bytes))?)
 }
 
 fn read_start(file: &File, buffer: &mut [u8]) -> io::Result<usize> {

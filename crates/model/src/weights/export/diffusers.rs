@@ -57,7 +57,7 @@ impl Folder<'_> {
             ("vae/config.json", pipeline_config::vae(self.config, side)),
             ("text_encoder/config.json", pipeline_config::text_encoder(self.config)),
             ("scheduler/scheduler_config.json", pipeline_config::scheduler(self.config)),
-            ("model_index.json", Ok(pipeline_config::index())),
+            ("model_index.json", Ok(pipeline_config::index(self.config))),
         ];
         files.into_iter().try_for_each(|(name, config)| {
             let config = config.map_err(|error| format_error(self.name, error.to_string()))?;

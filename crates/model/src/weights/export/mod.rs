@@ -22,6 +22,8 @@ pub use diffusers::export_diffusers;
 use entries::Entry;
 pub(super) use entries::half;
 pub use notes::ExportNotes;
+pub(super) use notes::HASH;
+pub(super) use safetensors::write_sealed;
 
 use super::WeightSource;
 use super::safetensors_writer::Layout;

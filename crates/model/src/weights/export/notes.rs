@@ -16,7 +16,7 @@ const PROGRAM: &str = concat!("dreambooth ", env!("CARGO_PKG_VERSION"));
 
 /// The SHA-256 of the tensors' bytes as they stand in the file, without its header, in hexadecimal behind `0x`. It is what
 /// kohya's `sshs_model_hash` and AUTOMATIC1111's hash of a LoRA are, too, and the same in both single-file formats.
-pub(super) const HASH: &str = "modelspec.hash_sha256";
+pub(in crate::weights) const HASH: &str = "modelspec.hash_sha256";
 
 /// Where a model comes from. Everything may be left away.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,7 +55,7 @@ impl ExportNotes {
     }
 
     /// Everything but the hash, for a whole model. The error is a reason for a person.
-    pub(super) fn texts(&self, config: &ModelConfig) -> Result<BTreeMap<String, String>, String> {
+    pub(in crate::weights) fn texts(&self, config: &ModelConfig) -> Result<BTreeMap<String, String>, String> {
         let mut texts = self.provenance(config);
         texts.insert(embedded_config::KEY.to_owned(), embedded_config::write(config)?);
         let architecture = ("stable-diffusion-v1", "https://github.com/Stability-AI/generative-models");

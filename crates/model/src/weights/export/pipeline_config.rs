@@ -4,13 +4,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, VaeConfig};
 
 /// The version of diffusers whose form of configuration this is.
 const DIFFUSERS: &str = "0.36.0";
 
 /// `model_index.json`: which class reads which folder. No safety checker was trained, so none is named.
-pub(super) fn index() -> Value {
+pub(super) fn index(config: &ModelConfig) -> Value {
     json!({
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": DIFFUSERS,
@@ -22,7 +22,7 @@ pub(super) fn index() -> Value {
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
+        "vae": ["diffusers", config.vae.class().as_str()],
     })
 }
 
@@ -36,17 +36,18 @@ pub(super) fn unet(config: &ModelConfig, side: i64) -> serde_json::Result<Value>
     joined(&config.unet, around)
 }
 
-/// `vae/config.json`
+/// `vae/config.json`, which names its class itself
 pub(super) fn vae(config: &ModelConfig, side: i64) -> serde_json::Result<Value> {
-    let levels = config.vae.block_out_channels.len();
-    let around = json!({
-        "_class_name": "AutoencoderKL",
-        "_diffusers_version": DIFFUSERS,
-        "sample_size": side,
-        // diffusers' defaults have one level only.
-        "down_block_types": vec!["DownEncoderBlock2D"; levels],
-        "up_block_types": vec!["UpDecoderBlock2D"; levels],
-    });
+    let around = match &config.vae {
+        VaeConfig::Kl(vae) => json!({
+            "_diffusers_version": DIFFUSERS,
+            "sample_size": side,
+            // diffusers' defaults have one level only.
+            "down_block_types": vec!["DownEncoderBlock2D"; vae.block_out_channels.len()],
+            "up_block_types": vec!["UpDecoderBlock2D"; vae.block_out_channels.len()],
+        }),
+        VaeConfig::Tiny(_) => json!({ "_diffusers_version": DIFFUSERS }),
+    };
     joined(&config.vae, around)
 }
 

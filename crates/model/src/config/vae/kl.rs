@@ -1,13 +1,15 @@
-//! `vae/config.json`: diffusers' `AutoencoderKL`.
+//! diffusers' `AutoencoderKL`: the autoencoder of Stable Diffusion itself.
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_count, check_groups, check_is, check_size};
+use crate::config::{check_count, check_groups, check_is, check_size};
 
-/// Sizes of the autoencoder.
+use super::check_scaling_factor;
+
+/// Sizes of an `AutoencoderKL`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct VaeConfig {
+pub struct AutoencoderKlConfig {
     /// Channels of images.
     pub in_channels: i64,
     /// Channels of decoded images.
@@ -38,7 +40,7 @@ pub struct VaeConfig {
     pub up_block_types: Option<Vec<String>>,
 }
 
-impl Default for VaeConfig {
+impl Default for AutoencoderKlConfig {
     /// diffusers' defaults for absent keys, which are not SD 1.5's.
     fn default() -> Self {
         Self {
@@ -60,7 +62,7 @@ impl Default for VaeConfig {
     }
 }
 
-impl VaeConfig {
+impl AutoencoderKlConfig {
     /// Stable Diffusion 1.5's: 83,653,863 parameters.
     #[must_use]
     pub fn sd15() -> Self {
@@ -73,9 +75,7 @@ impl VaeConfig {
         Self { block_out_channels: vec![32, 32, 64, 64], layers_per_block: 2, ..Self::default() }
     }
 
-    /// How many pixels of a side one latent covers: 8 for SD 1.x.
-    #[must_use]
-    pub fn pixels_per_latent(&self) -> i64 {
+    pub(super) fn pixels_per_latent(&self) -> i64 {
         1 << self.block_out_channels.len().saturating_sub(1).min(62)
     }
 
@@ -94,9 +94,7 @@ impl VaeConfig {
             check_size("block_out_channels", channels)?;
         }
         check_groups(&self.block_out_channels, self.norm_num_groups)?;
-        if !(self.scaling_factor.is_finite() && self.scaling_factor > 0.0) {
-            return Err(format!("scaling_factor is {}; it must be above 0", self.scaling_factor));
-        }
+        check_scaling_factor(self.scaling_factor)?;
         check_is("act_fn", &self.act_fn.as_str(), &"silu")?;
         check_is("shift_factor", &self.shift_factor, &None)?;
         check_is("use_quant_conv", &self.use_quant_conv, &true)?;

@@ -2,7 +2,7 @@
 
 use engine::tch::Tensor;
 
-use crate::config::VaeConfig;
+use crate::config::AutoencoderKlConfig;
 use crate::error::Result;
 use crate::layers::{Conv2d, GroupNorm, Loader};
 
@@ -24,7 +24,7 @@ struct DownBlock {
 }
 
 impl Encoder {
-    pub(super) fn load(config: &VaeConfig, loader: &Loader<'_>) -> Result<Self> {
+    pub(super) fn load(config: &AutoencoderKlConfig, loader: &Loader<'_>) -> Result<Self> {
         let channels = &config.block_out_channels;
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         let conv_in = Conv2d::load_3x3(&loader.at("conv_in"), config.in_channels, first)?;
@@ -51,7 +51,7 @@ impl Encoder {
 }
 
 impl DownBlock {
-    fn load(config: &VaeConfig, index: usize, loader: &Loader<'_>) -> Result<Self> {
+    fn load(config: &AutoencoderKlConfig, index: usize, loader: &Loader<'_>) -> Result<Self> {
         let channels = &config.block_out_channels;
         let (inputs, outputs) = (channels[index.saturating_sub(1)], channels[index]);
         let resnets = load_resnets(config, loader, config.layers_per_block, inputs, outputs)?;

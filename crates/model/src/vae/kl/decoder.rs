@@ -2,7 +2,7 @@
 
 use engine::tch::Tensor;
 
-use crate::config::VaeConfig;
+use crate::config::AutoencoderKlConfig;
 use crate::error::Result;
 use crate::layers::{Conv2d, GroupNorm, Loader};
 
@@ -24,7 +24,7 @@ struct UpBlock {
 }
 
 impl Decoder {
-    pub(super) fn load(config: &VaeConfig, loader: &Loader<'_>) -> Result<Self> {
+    pub(super) fn load(config: &AutoencoderKlConfig, loader: &Loader<'_>) -> Result<Self> {
         let channels = &config.block_out_channels;
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         let conv_in = Conv2d::load_3x3(&loader.at("conv_in"), config.latent_channels, last)?;
@@ -53,7 +53,7 @@ impl Decoder {
 
 impl UpBlock {
     /// The block of this number, innermost first.
-    fn load(config: &VaeConfig, index: usize, loader: &Loader<'_>) -> Result<Self> {
+    fn load(config: &AutoencoderKlConfig, index: usize, loader: &Loader<'_>) -> Result<Self> {
         let channels = &config.block_out_channels;
         let level = channels.len() - 1 - index;
         let inputs = channels[(level + 1).min(channels.len() - 1)];

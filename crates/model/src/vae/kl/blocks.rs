@@ -1,8 +1,8 @@
-//! What both halves of the autoencoder are made of.
+//! What both halves are made of.
 
 use engine::tch::Tensor;
 
-use crate::config::VaeConfig;
+use crate::config::AutoencoderKlConfig;
 use crate::error::Result;
 use crate::layers::{Conv2d, GroupNorm, Linear, Loader, attention};
 
@@ -21,7 +21,7 @@ pub(super) struct Resnet {
 }
 
 impl Resnet {
-    pub(super) fn load(config: &VaeConfig, loader: &Loader<'_>, inputs: i64, outputs: i64) -> Result<Self> {
+    pub(super) fn load(config: &AutoencoderKlConfig, loader: &Loader<'_>, inputs: i64, outputs: i64) -> Result<Self> {
         let groups = config.norm_num_groups;
         Ok(Self {
             norm1: GroupNorm::load(&loader.at("norm1"), inputs, groups, NORM_EPS)?,
@@ -49,7 +49,7 @@ impl Resnet {
 
 /// Resnets numbered from 0, the first of which changes the number of channels.
 pub(super) fn load_resnets(
-    config: &VaeConfig,
+    config: &AutoencoderKlConfig,
     loader: &Loader<'_>,
     count: i64,
     inputs: i64,
@@ -72,7 +72,7 @@ pub(super) struct MidBlock {
 }
 
 impl MidBlock {
-    pub(super) fn load(config: &VaeConfig, loader: &Loader<'_>, channels: i64) -> Result<Self> {
+    pub(super) fn load(config: &AutoencoderKlConfig, loader: &Loader<'_>, channels: i64) -> Result<Self> {
         Ok(Self {
             first: Resnet::load(config, &loader.at("resnets.0"), channels, channels)?,
             attention: Attention::load(config, &loader.at("attentions.0"), channels)?,
@@ -97,7 +97,7 @@ struct Attention {
 }
 
 impl Attention {
-    fn load(config: &VaeConfig, loader: &Loader<'_>, channels: i64) -> Result<Self> {
+    fn load(config: &AutoencoderKlConfig, loader: &Loader<'_>, channels: i64) -> Result<Self> {
         Ok(Self {
             group_norm: GroupNorm::load(&loader.at("group_norm"), channels, config.norm_num_groups, NORM_EPS)?,
             to_q: Linear::load(&loader.at("to_q"), channels, channels)?,

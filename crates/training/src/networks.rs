@@ -8,6 +8,7 @@
 use engine::Parameter;
 use engine::tch::{Device, Kind, Tensor};
 use model::base::BaseModel;
+use model::weights::WeightSource;
 use model::{Dtypes, LoadOptions, LoraSettings, Part, TextEncoder, UNet};
 
 use crate::error::Result;
@@ -64,7 +65,7 @@ pub fn trained_text_encoder(base: &BaseModel, device: Device, layout: &Layout) -
     let network = base.text_encoder_with(device, &layout.trained())?;
     let parameters = match layout.adapter {
         Some(_) => learning(network.adapter())?,
-        None => learning_with_masters(base, Part::TextEncoder, network.parameters())?,
+        None => learning_with_masters(base.weights(), Part::TextEncoder, network.parameters())?,
     };
     Ok(InTraining { network, parameters })
 }
@@ -77,7 +78,7 @@ pub fn trained_unet(base: &BaseModel, device: Device, layout: &Layout) -> Result
     let network = base.unet_with(device, &layout.trained())?;
     let parameters = match layout.adapter {
         Some(_) => learning(network.adapter())?,
-        None => learning_with_masters(base, Part::Unet, network.parameters())?,
+        None => learning_with_masters(base.weights(), Part::Unet, network.parameters())?,
     };
     Ok(InTraining { network, parameters })
 }
@@ -99,7 +100,7 @@ pub fn thaw(base: &BaseModel, unet: UNet, from: &Layout, to: &Layout) -> Result<
     if from.frozen() != to.trained() {
         return Ok(None);
     }
-    let parameters = learning_with_masters(base, Part::Unet, unet.parameters())?;
+    let parameters = learning_with_masters(base.weights(), Part::Unet, unet.parameters())?;
     Ok(Some(InTraining { network: unet, parameters }))
 }
 
@@ -108,14 +109,21 @@ fn learning(named: &[(String, Tensor)]) -> Result<Vec<Parameter>> {
     named.iter().map(|(name, tensor)| Ok(Parameter::new(name.clone(), tensor.f_set_requires_grad(true)?))).collect()
 }
 
-/// Weights of which those in bf16 get an f32 master, read anew so that it is exact.
-fn learning_with_masters(base: &BaseModel, part: Part, named: &[(String, Tensor)]) -> Result<Vec<Parameter>> {
+/// Weights of a network that came from `weights`, to be trained; those in bf16 get an f32 master, read anew so that it is exact.
+///
+/// # Errors
+/// When memory is short, or the weights cannot be read.
+pub fn learning_with_masters(
+    weights: &dyn WeightSource,
+    part: Part,
+    named: &[(String, Tensor)],
+) -> Result<Vec<Parameter>> {
     let parameter = |(name, tensor): &(String, Tensor)| {
         let leaf = tensor.f_set_requires_grad(true)?;
         if leaf.kind() == Kind::Float {
             return Ok(Parameter::new(name.clone(), leaf));
         }
-        let master = base.weights().tensor(part, name, &leaf.size())?;
+        let master = weights.tensor(part, name, &leaf.size())?;
         let master = master.f_to_device(leaf.device())?.f_to_kind(Kind::Float)?;
         Ok(Parameter::with_shadow(name.clone(), master, leaf)?)
     };

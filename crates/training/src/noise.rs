@@ -54,6 +54,10 @@ pub enum Stream {
     ClassSeed = 22,
     /// The seeds of sample pictures.
     SampleSeed = 23,
+    /// Which pictures of a pretraining's step are shown without a caption.
+    EmptyCaption = 30,
+    /// How a pretraining's step words a caption.
+    Wording = 31,
 }
 
 /// All streams of one seed.

@@ -1,7 +1,7 @@
 //! What changes from step to step: weights, optimizers, averages, position. All of it can be kept and put back, to the bit.
 
 use engine::tch::Tensor;
-use engine::{Clip, Ema, EngineError, Optimizer, clip};
+use engine::{Ema, EngineError, Optimizer, clip};
 
 use super::Predict;
 use super::batch::ShownBatch;
@@ -98,11 +98,39 @@ impl StageState {
         &self.trainees
     }
 
-    /// Takes the next step. The host queues work for the device and waits for none of it: the numbers are read later.
+    /// Takes the next step at the rates that the trainees' schedules say. The host queues work for the device and waits for
+    /// none of it: the numbers are read later.
     ///
     /// # Errors
     /// When the optimizer fails; then the weights are not to be used.
     pub fn step(&mut self, plan: &StagePlan<'_>, predict: &Predict<'_>) -> Result<TakenStep> {
+        let rates: Vec<Option<f64>> = self.trainees.iter().map(|trainee| trainee.rate(self.step)).collect();
+        self.step_at(&rates, plan, predict)
+    }
+
+    /// Takes the next step at these rates, one for each trainee; without one it does not learn.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn step_at(&mut self, rates: &[Option<f64>], plan: &StagePlan<'_>, predict: &Predict<'_>) -> Result<TakenStep> {
+        let loss = self.gather_gradients(plan, predict);
+        let learning = self.trainees.iter().zip(rates).filter(|(_, rate)| rate.is_some());
+        let clip = clip(learning.flat_map(|(trainee, _)| trainee.optimizer.parameters()), CLIP_NORM)?;
+        for (trainee, rate) in self.trainees.iter_mut().zip(rates) {
+            let Some(rate) = rate else { continue };
+            trainee.optimizer.step(*rate, &clip)?;
+            if let Some(ema) = &mut trainee.ema {
+                ema.update(trainee.optimizer.parameters())?;
+            }
+        }
+        self.trainees.iter_mut().for_each(|trainee| trainee.optimizer.zero_grad());
+        self.step += 1;
+        let learning_rate = rates.iter().copied().flatten().next().unwrap_or(0.0);
+        Ok(TakenStep { step: self.step, loss, norm: clip.norm, learning_rate })
+    }
+
+    /// Shows the networks the step's batches, and prepares the next one meanwhile. The step's loss.
+    fn gather_gradients(&mut self, plan: &StagePlan<'_>, predict: &Predict<'_>) -> Tensor {
         let first = self.step * plan.accumulation;
         let mut losses = Vec::new();
         for number in first..first + plan.accumulation {
@@ -115,23 +143,7 @@ impl StageState {
                 self.prepared = Some((number + 1, plan.shown(number + 1)));
             }
         }
-        let step = self.step;
-        let rates: Vec<Option<f64>> = self.trainees.iter().map(|trainee| trainee.rate(step)).collect();
-        let learning = || self.trainees.iter().zip(&rates).filter(|(_, rate)| rate.is_some());
-        let Clip { norm, coefficient } =
-            clip(learning().flat_map(|(trainee, _)| trainee.optimizer.parameters()), CLIP_NORM)?;
-        let clip = Clip { norm, coefficient };
-        for (trainee, rate) in self.trainees.iter_mut().zip(&rates) {
-            let Some(rate) = rate else { continue };
-            trainee.optimizer.step(*rate, &clip)?;
-            if let Some(ema) = &mut trainee.ema {
-                ema.update(trainee.optimizer.parameters())?;
-            }
-        }
-        self.trainees.iter_mut().for_each(|trainee| trainee.optimizer.zero_grad());
-        self.step += 1;
-        let learning_rate = rates.iter().copied().flatten().next().unwrap_or(0.0);
-        Ok(TakenStep { step: self.step, loss: sum(losses), norm: clip.norm, learning_rate })
+        sum(losses)
     }
 
     /// Everything that the next step depends on besides the plan, by stable names (`unet.exp_avg.conv_in.weight`): weights,

@@ -1,0 +1,210 @@
+//! `cargo run --release -p pretraining -- …`: see `--help` and docs/mini-model.md.
+
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool speaks on its terminal")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use engine::tch::Device;
+use engine::{DeviceChoice, Precision};
+use model::weights::TaesdSource;
+use model::{BaseModel, ModelReference, Vae};
+use pretraining::autoencoder::{self, FineTuning, fidelity};
+use pretraining::embedding;
+use pretraining::error::Result;
+use pretraining::latents::Encoding;
+use pretraining::measure::{self, Settings};
+use pretraining::recipe::Recipe;
+use pretraining::run::run;
+use pretraining::run_folder::RunFolder;
+use pretraining::start;
+use toyworld::World;
+
+/// Trains the miniature that comes with the program.
+#[derive(Debug, Parser)]
+#[command(name = "pretraining")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Fine-tune TAESD on the toy world
+    Autoencoder(AutoencoderArgs),
+    /// Train text encoder and UNet; the same command again goes on where it was interrupted
+    Train(TrainArgs),
+    /// Write the trained model as one file in 8 bits
+    Embed(EmbedArgs),
+    /// Draw held-out captions with a model and compare with the world
+    Measure(MeasureArgs),
+}
+
+#[derive(Debug, Args)]
+struct AutoencoderArgs {
+    /// The run's folder, which keeps the result
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Folder with taesd_encoder.safetensors and taesd_decoder.safetensors
+    #[arg(long, value_name = "DIR")]
+    taesd: PathBuf,
+    /// Of the pictures and their order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Pictures of the toy world that it learns from
+    #[arg(long, default_value_t = 4096)]
+    pictures: u64,
+    /// Optimizer steps of eight pictures each
+    #[arg(long, default_value_t = 2000)]
+    steps: u64,
+    /// Leave the encoder as it is
+    #[arg(long)]
+    decoder_only: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Args)]
+struct TrainArgs {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Of pictures, first weights and noise
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Pictures of the toy world that it learns from
+    #[arg(long, default_value_t = 16_384)]
+    pictures: u64,
+    /// Optimizer steps of 32 pictures each, of the whole run
+    #[arg(long, default_value_t = 32_000)]
+    steps: u64,
+    /// What pictures are encoded in, which is done once: fp32 or bf16
+    #[arg(long, default_value = "fp32")]
+    latents_precision: Precision,
+    /// Begin with this model instead of random weights, and with its autoencoder
+    #[arg(long, value_name = "MODEL")]
+    from: Option<ModelReference>,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Args)]
+struct EmbedArgs {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct MeasureArgs {
+    /// The model
+    #[arg(long, value_name = "MODEL")]
+    model: ModelReference,
+    /// Captions that are drawn, half of them held-out combinations
+    #[arg(long, default_value_t = 200)]
+    captions: u64,
+    /// Renderings that the classifier of attributes learns from
+    #[arg(long, default_value_t = 6144)]
+    renderings: u64,
+    /// Of all of it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+struct MachineArgs {
+    /// What the networks compute in: fp32 or bf16
+    #[arg(long, default_value = "fp32")]
+    precision: Precision,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Autoencoder(args) => fine_tune(&args),
+        Task::Train(args) => train(&args),
+        Task::Embed(args) => embed(&args),
+        Task::Measure(args) => measure_model(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fine_tune(args: &AutoencoderArgs) -> Result<()> {
+    let folder = RunFolder::open(&args.out)?;
+    let device = engine::open_device(args.machine.device)?;
+    let world = World::new(args.seed);
+    let taesd = TaesdSource::in_folder(&args.taesd)?;
+    eprintln!("TAESD as it is: {}", describe(&Vae::taesd(&args.taesd, device)?, &world, device));
+    let settings = FineTuning {
+        steps: args.steps,
+        pictures: args.pictures,
+        encoder: !args.decoder_only,
+        seed: args.seed,
+        compute: args.machine.precision.kind(),
+    };
+    let report = |step, loss| eprintln!("step {step}: loss {loss:.4}");
+    let weights = autoencoder::fine_tune(&taesd, &world, device, settings, report)?;
+    autoencoder::write(&weights, &folder.autoencoder())?;
+    eprintln!("fine-tuned: {}", describe(&start::autoencoder(&folder.autoencoder(), device)?, &world, device));
+    Ok(())
+}
+
+fn describe(vae: &Vae, world: &World, device: Device) -> String {
+    let found = fidelity(vae, world, device);
+    format!("{:.2} dB on held-out pictures, latents deviate by {:.3}", found.psnr, found.latent_deviation)
+}
+
+fn train(args: &TrainArgs) -> Result<()> {
+    let precision = args.machine.precision;
+    let recipe = Recipe { seed: args.seed, pictures: args.pictures, steps: args.steps, precision };
+    let folder = RunFolder::open(&args.out)?;
+    folder.claim(&recipe)?;
+    let device = engine::open_device(args.machine.device)?;
+    if !folder.start().exists() {
+        match &args.from {
+            Some(model) => BaseModel::open(model)?.export(&folder.start())?,
+            None => start::draw(&folder.start(), recipe.seed, &folder.autoencoder())?,
+        }
+    }
+    let base = start::open(&folder.start())?;
+    let world = World::new(recipe.seed);
+    let latents = {
+        let vae = base.vae(device, args.latents_precision.kind())?;
+        let encoder = start::encoder_name(&vae)?;
+        let encoding = Encoding { world: &world, vae: &vae, encoder: &encoder, device };
+        encoding
+            .cache(&folder.latents(), recipe.pictures, |done| eprintln!("{done} of {} pictures", recipe.pictures))?
+    };
+    run(&folder, &recipe, &base, &latents, device, &mut |line| eprintln!("{line}"))
+}
+
+fn embed(args: &EmbedArgs) -> Result<()> {
+    let folder = RunFolder::open(&args.out)?;
+    let size = embedding::embed(&folder, &args.file)?;
+    eprintln!("{}: {size} bytes", args.file.display());
+    Ok(())
+}
+
+fn measure_model(args: &MeasureArgs) -> Result<()> {
+    let device = engine::open_device(args.device)?;
+    let settings = Settings { captions: args.captions, renderings: args.renderings, seed: args.seed };
+    let base = BaseModel::open(&args.model)?;
+    let measures = measure::measure(&base, device, settings, &mut |line| eprintln!("{line}"))?;
+    println!("{}", serde_json::to_string_pretty(&measures).unwrap_or_default());
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Renderings as tensors.
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+use engine::tch::{Kind, Tensor};
+use image::RgbImage;
+use toyworld::Description;
+
+use crate::recipe::SIDE;
+
+/// Renders each description in its pose, on all cores: `[n, 3, 128, 128]` u8.
+#[must_use]
+pub fn render(scenes: &[(Description, u64)]) -> Tensor {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = scenes.len().div_ceil(threads).max(1);
+    let pictures: Vec<RgbImage> = thread::scope(|scope| {
+        let draw = |part: &[(Description, u64)]| -> Vec<RgbImage> {
+            part.iter().map(|(description, pose)| description.render(*pose, SIDE)).collect()
+        };
+        let workers: Vec<_> = scenes.chunks(share).map(|part| scope.spawn(move || draw(part))).collect();
+        // A panic of the renderer is a mistake in it, and goes on.
+        let join = |worker: thread::ScopedJoinHandle<'_, Vec<RgbImage>>| match worker.join() {
+            Ok(pictures) => pictures,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    stack(&pictures)
+}
+
+/// Pictures of one size: `[n, 3, height, width]` u8.
+#[must_use]
+pub fn stack(pictures: &[RgbImage]) -> Tensor {
+    Tensor::stack(&pictures.iter().map(bytes).collect::<Vec<_>>(), 0)
+}
+
+/// `[3, height, width]` u8.
+fn bytes(picture: &RgbImage) -> Tensor {
+    let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
+    Tensor::from_slice(picture.as_raw()).view([height, width, 3]).permute([2, 0, 1]).contiguous()
+}
+
+/// Bytes as the autoencoder takes them: f32 in [-1, 1].
+#[must_use]
+pub fn to_unit(bytes: &Tensor) -> Tensor {
+    bytes.to_kind(Kind::Float) / 127.5 - 1.0
+}

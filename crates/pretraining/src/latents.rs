@@ -49,10 +49,8 @@ impl Encoding<'_> {
         for first in (0..pictures).step_by(SHARD as usize) {
             let path = folder.join(format!("{:05}.safetensors", first / SHARD));
             let scenes: Vec<_> = (first..first + SHARD).map(|index| (self.world.description(index), index)).collect();
-            let texts = BTreeMap::from([
-                (ENCODER.to_owned(), self.encoder.to_owned()),
-                (SCENES.to_owned(), name_of(&scenes)),
-            ]);
+            let texts =
+                BTreeMap::from([(ENCODER.to_owned(), self.encoder.to_owned()), (SCENES.to_owned(), name_of(&scenes))]);
             let (straight, mirrored) = match self.read(&path, &texts)? {
                 Some(found) => found,
                 None => self.make(&path, &scenes, &texts)?,

@@ -26,6 +26,15 @@ pub struct Learner {
     pub state: StageState,
 }
 
+/// Moving averages of the weights, by their names.
+#[derive(Debug)]
+pub struct Averages {
+    /// Layers and tokens.
+    pub text_encoder: Vec<(String, Tensor)>,
+    /// All of the UNet.
+    pub unet: Vec<(String, Tensor)>,
+}
+
 impl Learner {
     /// The networks of `base`, before the first step.
     ///
@@ -61,12 +70,12 @@ impl Learner {
         Ok(taken.read(plan, rate)?)
     }
 
-    /// The averaged weights: the text encoder's and the UNet's.
+    /// The averaged weights.
     #[must_use]
-    pub fn averages(&self) -> (Vec<(String, Tensor)>, Vec<(String, Tensor)>) {
+    pub fn averages(&self) -> Averages {
         let [unet, layers, tokens] = self.state.trainees() else { unreachable!("a learner has three trainees") };
         let text_encoder = layers.result().into_iter().chain(tokens.result());
-        (text_encoder.collect(), unet.result())
+        Averages { text_encoder: text_encoder.collect(), unet: unet.result() }
     }
 }
 

@@ -10,7 +10,6 @@ use toyworld::Description;
 use crate::recipe::SIDE;
 
 /// Renders each description in its pose, on all cores: `[n, 3, 128, 128]` u8.
-#[must_use]
 pub fn render(scenes: &[(Description, u64)]) -> Tensor {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = scenes.len().div_ceil(threads).max(1);
@@ -30,7 +29,6 @@ pub fn render(scenes: &[(Description, u64)]) -> Tensor {
 }
 
 /// Pictures of one size: `[n, 3, height, width]` u8.
-#[must_use]
 pub fn stack(pictures: &[RgbImage]) -> Tensor {
     Tensor::stack(&pictures.iter().map(bytes).collect::<Vec<_>>(), 0)
 }
@@ -42,7 +40,6 @@ fn bytes(picture: &RgbImage) -> Tensor {
 }
 
 /// Bytes as the autoencoder takes them: f32 in [-1, 1].
-#[must_use]
 pub fn to_unit(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
 }

@@ -17,7 +17,7 @@ use training::stage::{StagePlan, StepRecord};
 
 use crate::captions::Captions;
 use crate::error::{Result, io};
-use crate::learner::Learner;
+use crate::learner::{Averages, Learner};
 use crate::recipe::{BATCH_SIZE, MIN_SNR_GAMMA, Recipe};
 use crate::run_folder::RunFolder;
 use crate::sheet::{Draughtsman, sheet};
@@ -75,7 +75,7 @@ pub fn run(
             states.keep(&learner.state)?;
             kept = Instant::now();
         }
-        if step % SHEET_STEPS == 0 || step == recipe.steps {
+        if step.is_multiple_of(SHEET_STEPS) || step == recipe.steps {
             show(folder, base, &learner, device)?;
         }
     }
@@ -84,7 +84,7 @@ pub fn run(
 
 /// Writes the model with averaged weights, and what it draws.
 fn show(folder: &RunFolder, base: &BaseModel, learner: &Learner, device: Device) -> Result<()> {
-    let (text_encoder, unet) = learner.averages();
+    let Averages { text_encoder, unet } = learner.averages();
     start::with_trained(&folder.model(), base, &text_encoder, &unet)?;
     let draughtsman = Draughtsman::new(&start::open(&folder.model())?, device)?;
     let step = learner.state.position().step;
@@ -109,7 +109,7 @@ impl Log {
     /// Takes in a step; gives a line for a person when one was written.
     fn take(&mut self, record: StepRecord) -> Result<Option<String>> {
         self.records.push(record);
-        if record.step % LOGGED_STEPS != 0 {
+        if !record.step.is_multiple_of(LOGGED_STEPS) {
             return Ok(None);
         }
         let steps = self.records.len() as f64;

@@ -53,7 +53,10 @@ fn begin(path: &Path) -> (RunFolder, LatentCache) {
     let latents = |picture: i64| {
         let mean = (Tensor::arange(4 * 16 * 16, (Kind::Float, Device::Cpu)) + picture * 7).sin().view([4, 16, 16]);
         let std = mean.zeros_like();
-        vec![(Distribution { mean: mean.shallow_clone(), std: std.shallow_clone() }, Some(Distribution { mean: -mean, std }))]
+        vec![(
+            Distribution { mean: mean.shallow_clone(), std: std.shallow_clone() },
+            Some(Distribution { mean: -mean, std }),
+        )]
     };
     (folder, LatentCache::with_mirrored((0..PICTURES as i64).map(latents).collect()))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::tch::nn::{self, Module, ModuleT, OptimizerConfig};
 use engine::tch::Tensor;
+use engine::tch::nn::{self, Module, ModuleT, OptimizerConfig};
 use toyworld::{Attribute, Description, World};
 
 use super::Encoder;
@@ -68,7 +68,12 @@ impl Classifier {
         Ok(classifier)
     }
 
-    fn train(&self, variables: &nn::VarStore, latents: &Tensor, truths: &[BTreeMap<Attribute, &'static str>]) -> Result<()> {
+    fn train(
+        &self,
+        variables: &nn::VarStore,
+        latents: &Tensor,
+        truths: &[BTreeMap<Attribute, &'static str>],
+    ) -> Result<()> {
         let targets: Vec<Tensor> = self
             .heads
             .iter()
@@ -99,7 +104,9 @@ impl Classifier {
                         0.0,
                     )
                 });
-                let loss = losses.map(|loss| loss.nan_to_num(0.0, None, None)).fold(Tensor::from(0f32), |sum, loss| sum + loss);
+                let loss = losses
+                    .map(|loss| loss.nan_to_num(0.0, None, None))
+                    .fold(Tensor::from(0f32), |sum, loss| sum + loss);
                 optimizer.backward_step(&loss);
             }
         }
@@ -122,9 +129,10 @@ impl Classifier {
     fn judge(&self, latents: &Tensor, truths: &[BTreeMap<Attribute, &'static str>]) -> BTreeMap<&'static str, f64> {
         let answers = self.answers(latents);
         let share = |attribute: Attribute| {
-            let pairs = truths.iter().zip(&answers).filter_map(|(truth, answer)| {
-                truth.get(&attribute).map(|value| answer.get(&attribute) == Some(value))
-            });
+            let pairs = truths
+                .iter()
+                .zip(&answers)
+                .filter_map(|(truth, answer)| truth.get(&attribute).map(|value| answer.get(&attribute) == Some(value)));
             let (right, all) = pairs.fold((0u32, 0u32), |(right, all), hit| (right + u32::from(hit), all + 1));
             (attribute.as_str(), f64::from(right) / f64::from(all.max(1)))
         };
@@ -164,4 +172,3 @@ fn heads(root: &nn::Path<'_>, truths: &[BTreeMap<Attribute, &'static str>]) -> V
     };
     Attribute::ALL.iter().map(head).collect()
 }
-

@@ -22,6 +22,7 @@ import samplers
 import schedule
 import streams
 import tokens
+import vision
 import weights
 
 PARTS = {
@@ -40,6 +41,7 @@ PARTS = {
     "lora": lora.record,
     "ema": ema.record,
     "bf16": bf16.record,
+    "vision": vision.record,
 }
 
 

@@ -136,7 +136,10 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Value)) {
 
 /// The sentence without its folder.
 fn sentence(folder: &TempDir, error: &model::ModelError) -> String {
-    error.to_string().replace(&format!("{}/", folder.path().display()), "").replace(&folder.path().display().to_string(), "FOLDER")
+    error
+        .to_string()
+        .replace(&format!("{}/", folder.path().display()), "")
+        .replace(&folder.path().display().to_string(), "FOLDER")
 }
 
 #[test]
@@ -210,7 +213,10 @@ fn a_processor_that_cannot_be_followed_is_refused_in_one_sentence() {
         refused(|keys| keys["image_std"] = json!([1, 0, 1])),
         named("image_std is [1.0, 0.0, 1.0]; none of its numbers may be 0")
     );
-    assert_eq!(refused(|keys| keys["image_mean"] = json!([1, 2])), named("image_mean is [1,2]; it must be three numbers"));
+    assert_eq!(
+        refused(|keys| keys["image_mean"] = json!([1, 2])),
+        named("image_mean is [1,2]; it must be three numbers")
+    );
     assert_eq!(refused(|keys| keys["do_resize"] = "no".into()), named("do_resize is \"no\"; it must be true or false"));
 }
 
@@ -218,7 +224,10 @@ fn a_processor_that_cannot_be_followed_is_refused_in_one_sentence() {
 fn a_vocabulary_that_is_not_clips_is_refused_when_prompts_are_to_be_read() {
     let folder = ClipFolder::open(&golden("vision/clip")).unwrap();
     let sentence = folder.reads_prompts().unwrap_err().to_string();
-    assert!(sentence.contains("knows 400 tokens and 77 positions, but CLIP's tokenizer needs 49408 and 77"), "{sentence}");
+    assert!(
+        sentence.contains("knows 400 tokens and 77 positions, but CLIP's tokenizer needs 49408 and 77"),
+        "{sentence}"
+    );
 }
 
 #[test]

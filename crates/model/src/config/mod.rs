@@ -159,7 +159,11 @@ pub(crate) fn check_eps(key: &str, value: f64) -> std::result::Result<(), String
 }
 
 /// Refuses a value other than the one these networks compute.
-pub(crate) fn check_is<T: PartialEq + std::fmt::Debug>(key: &str, value: &T, supported: &T) -> std::result::Result<(), String> {
+pub(crate) fn check_is<T: PartialEq + std::fmt::Debug>(
+    key: &str,
+    value: &T,
+    supported: &T,
+) -> std::result::Result<(), String> {
     if value == supported { Ok(()) } else { Err(format!("{key} is {value:?}; only {supported:?} is supported")) }
 }
 

@@ -6,11 +6,11 @@ use engine::no_grad;
 use engine::tch::{Device, Kind, Tensor};
 use serde_json::Value;
 
+use super::Picture;
 use super::config::{ClipConfig, ClipTextConfig};
 use super::processor::{ImageProcessor, ProcessorType};
 use super::transformer::{TransformerNames, VisionTransformer};
 use super::weights::{Outline, VisionWeights};
-use super::Picture;
 use crate::config;
 use crate::error::{ModelError, Result};
 use crate::layers::{Linear, Loader};

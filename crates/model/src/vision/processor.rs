@@ -72,7 +72,9 @@ impl ImageProcessor {
             None if is_vit => Size::Exact { width: 224, height: 224 },
             None => Size::ShortestEdge(224),
             Some(Size::ShortestEdge(_)) if is_vit => {
-                return Err("size has a shortest_edge, but a ViTImageProcessor takes height and width; give these".into());
+                return Err(
+                    "size has a shortest_edge, but a ViTImageProcessor takes height and width; give these".into()
+                );
             }
             Some(size) => size,
         };
@@ -216,7 +218,11 @@ impl Keys<'_> {
         let named = |name: &str| value.get(name).map(|value| side(&format!("{key}.{name}"), value)).transpose();
         if value.is_number() {
             let side = side(key, value)?;
-            return Ok(Some(if squared { Size::Exact { width: side, height: side } } else { Size::ShortestEdge(side) }));
+            return Ok(Some(if squared {
+                Size::Exact { width: side, height: side }
+            } else {
+                Size::ShortestEdge(side)
+            }));
         }
         match (named("shortest_edge")?, named("height")?, named("width")?) {
             (Some(edge), _, _) => Ok(Some(Size::ShortestEdge(edge))),

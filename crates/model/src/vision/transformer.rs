@@ -68,8 +68,11 @@ impl VisionTransformer {
         let (hidden, eps, patch) = (config.layer.hidden_size, config.layer.layer_norm_eps, config.patch_size);
         let patches = loader.at(names.patches);
         let (class_shape, position_shape) = ([1, 1, hidden], [1, config.positions(), hidden]);
-        let (of_class, of_positions) =
-            if names.is_batched { (&class_shape[..], &position_shape[..]) } else { (&class_shape[2..], &position_shape[1..]) };
+        let (of_class, of_positions) = if names.is_batched {
+            (&class_shape[..], &position_shape[..])
+        } else {
+            (&class_shape[2..], &position_shape[1..])
+        };
         let layers = loader.at(names.layers);
         let layer = |index| EncoderLayer::load(&config.layer, names.layer, &layers.at(index));
         Ok(Self {

@@ -31,7 +31,7 @@ impl Stages {
     /// The first stage and the last one.
     pub(crate) fn ends(&self) -> Option<(Stage, Stage)> {
         let stages = || self.text.iter().chain(&self.unet).map(|stage| stage.stage);
-        Some((stages().next()?, stages().last()?))
+        Some((stages().next()?, stages().next_back()?))
     }
 
     /// Refuses a learning rate that its schedule cannot start from.

@@ -1,6 +1,7 @@
 //! PIL's `Image.resize`, to the byte: a filter that widens with the reduction (so that nothing aliases), first along rows,
 //! then along columns, in fixed point, rounded to bytes after each.
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 use names::names;
@@ -71,17 +72,17 @@ fn sinc(x: f64) -> f64 {
 pub(super) fn resize(picture: &Picture, width: usize, height: usize, filter: Filter) -> Picture {
     let (width, height) = (width.max(1), height.max(1));
     let (from_width, from_height) = (picture.width(), picture.height());
-    let mut rgb = picture.rgb().to_vec();
+    let mut rgb = Cow::Borrowed(picture.rgb());
     if width != from_width {
         let windows = windows(from_width, width, filter);
         rgb = rgb.chunks_exact(3 * from_width).flat_map(|row| along(row, 3, &windows)).collect();
     }
     if height != from_height {
         // A column of rows is a row of long pixels.
-        rgb = along(&rgb, 3 * width, &windows(from_height, height, filter));
+        rgb = along(&rgb, 3 * width, &windows(from_height, height, filter)).into();
     }
-    // Both lengths are products of these.
-    Picture::new(width, height, rgb).unwrap_or_else(|| picture.clone())
+    // There are as many bytes as these ask for.
+    Picture::new(width, height, rgb.into_owned()).unwrap_or_else(|| picture.clone())
 }
 
 /// Fixed point: a byte and two bits for what overshoots leave these of 32.

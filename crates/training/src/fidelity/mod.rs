@@ -39,8 +39,8 @@ pub struct Scores {
 
 impl Scores {
     /// The mean of each.
-    fn mean(scores: impl Iterator<Item = Self> + Clone) -> Self {
-        let of = |number: fn(&Self) -> Option<f64>| mean(scores.clone().filter_map(|scores| number(&scores)));
+    fn mean(scores: &[Self]) -> Self {
+        let of = |number: fn(&Self) -> Option<f64>| mean(scores.iter().filter_map(number));
         Self { clip_i: of(|scores| scores.clip_i), clip_t: of(|scores| scores.clip_t), dino: of(|scores| scores.dino) }
     }
 }
@@ -121,21 +121,22 @@ pub fn measure(
         go_on(occasion)?;
         prompts.push(score(&judges, &photos, &of_prompt(report, &pair.prompt), pair)?);
     }
-    let name = |dir: &Option<std::path::PathBuf>| {
-        dir.as_ref().map(|dir| dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned())
-    };
+    let before: Option<Vec<Scores>> = prompts.iter().map(|prompt| prompt.before).collect();
+    let after: Vec<Scores> = prompts.iter().map(|prompt| prompt.after).collect();
     Ok(Some(Fidelity {
-        clip_model: name(&models.clip_dir),
-        dino_model: name(&models.dino_dir),
+        clip_model: models.clip_dir.as_deref().map(name_of),
+        dino_model: models.dino_dir.as_deref().map(name_of),
         photos: photos.len(),
-        before: prompts
-            .iter()
-            .all(|prompt| prompt.before.is_some())
-            .then(|| Scores::mean(prompts.iter().filter_map(|prompt| prompt.before))),
-        after: Scores::mean(prompts.iter().map(|prompt| prompt.after)),
+        before: before.map(|scores| Scores::mean(&scores)),
+        after: Scores::mean(&after),
         among_photos: among(&photos),
         prompts,
     }))
+}
+
+/// What a folder of weights is called; where it lies is the operator's business.
+fn name_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// A photo as the judges see it, and the concept that it shows.

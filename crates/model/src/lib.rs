@@ -1,4 +1,5 @@
-//! Stable Diffusion 1.x: networks, tokenizer, noise schedule, weight files in and out. No I/O but files.
+//! Stable Diffusion 1.x: networks, tokenizer, noise schedule, weight files in and out; and networks that judge pictures. No I/O
+//! but files.
 //!
 //! # Layout
 //! - [`config`]: sizes of every network, read from `config.json`, never assumed

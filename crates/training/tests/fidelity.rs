@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use image::{Rgb, RgbImage};
 use model::tokenizer::EOS;
 use model::vision::{Clip, ClipFolder, DinoFolder, Picture};
 use model::weights::named_tensors::{self, NamedTensorFile};
-use protocol::{FidelityModels, JobEvent, Leave, Occasion};
+use protocol::{FidelityModels, JobEvent, Leave, Occasion, Stage};
 use serde_json::{Value, json};
 use support::atelier::Atelier;
 use support::{Workshop, bits};
@@ -104,6 +105,22 @@ fn where_there_are_judges_the_base_model_draws_first_and_the_trained_one_last() 
     let without = Workshop { fidelity: None, ..self::workshop() };
     without.trained(&prompts);
     assert!(kept_names(&without).is_empty(), "and nobody draws what nobody judges");
+}
+
+#[test]
+fn a_training_that_was_interrupted_is_still_compared_with_the_base_model() {
+    let workshop = workshop();
+    let steps = RefCell::new(0);
+    let count =
+        &mut |event| *steps.borrow_mut() += u32::from(matches!(event, JobEvent::Step { stage: Stage::Unet, .. }));
+    let second_step = || (*steps.borrow() >= 2).then_some(Leave::Keep);
+    let left = workshop.run_with(&json!({}), Some(1), count, &second_step);
+    assert!(matches!(left, Err(TrainingError::Stopped)));
+    let report = workshop.run_with(&json!({}), Some(1), &mut |_| {}, &|| None).unwrap().report;
+    assert_eq!(report.resumed, 1);
+    assert_eq!(kept_names(&workshop), ["sample-text-00000-0.png", "sample-unet-00003-0.png"], "each is drawn once");
+    let fidelity = measured(&workshop, &report, &models(None, true)).unwrap().unwrap();
+    assert!(fidelity.before.is_some());
 }
 
 #[test]

@@ -14,8 +14,9 @@ use crate::failure::{Failure, cannot};
 /// # Errors
 /// A sentence that names the flag and its value.
 pub(crate) fn fidelity_models(args: &FidelityArgs) -> Result<FidelityModels, Failure> {
-    let clip = Wanted { flag: "--clip-model", network: "CLIPModel", check: check_clip };
-    let dino = Wanted { flag: "--dino-model", network: "ViTModel", check: check_dino };
+    let clip =
+        Wanted { flag: "--clip-model", network: "CLIPModel, such as openai/clip-vit-base-patch32", check: check_clip };
+    let dino = Wanted { flag: "--dino-model", network: "ViTModel, such as facebook/dino-vits16", check: check_dino };
     Ok(FidelityModels {
         clip_dir: clip.dir(args.clip_model.as_deref())?,
         dino_dir: dino.dir(args.dino_model.as_deref())?,
@@ -35,10 +36,13 @@ impl Wanted {
         let Some(given) = given else { return Ok(None) };
         let Self { flag, network, check } = self;
         let shown = given.display();
+        if !given.is_dir() {
+            let sentence =
+                format!("{flag} {shown} is no folder; give that of transformers' {network}, or leave {flag} out");
+            return Err(Failure::new(sentence));
+        }
         check(given).map_err(|error| {
-            Failure::new(format!(
-                "{flag} {shown} cannot be used: {error}; give a folder of transformers' {network}, or leave {flag} out"
-            ))
+            Failure::new(format!("{flag} {shown} cannot be used: {error}; give another folder, or leave {flag} out"))
         })?;
         absolute(given).map(Some).map_err(cannot(format!("find {flag} {shown}")))
     }

@@ -82,13 +82,18 @@ fn a_training_is_judged_by_dino_and_a_folder_that_cannot_judge_is_refused_before
         sentence,
         format!(
             "error: --dino-model {clip} cannot be used: {clip}/config.json: model_type is \"clip\"; only vit is supported: \
-             give the folder of a ViTModel, such as facebook/dino-vits16; give a folder of transformers' ViTModel, or leave \
-             --dino-model out\n"
+             give the folder of a ViTModel, such as facebook/dino-vits16; give another folder, or leave --dino-model out\n"
         )
     );
     let data = path(dir.path(), "data");
     let sentence = refused(&["worker", "--data-dir", &data, "--clip-model", &nowhere]);
-    assert!(sentence.contains(&format!("--clip-model {nowhere} cannot be used: ")), "{sentence}");
+    assert_eq!(
+        sentence,
+        format!(
+            "error: --clip-model {nowhere} is no folder; give that of transformers' CLIPModel, such as \
+             openai/clip-vit-base-patch32, or leave --clip-model out\n"
+        )
+    );
     assert!(!Path::new(&out).exists(), "nothing was begun");
 
     run_well(&[&train[..], &["--dino-model", &dino]].concat());

@@ -1,5 +1,5 @@
 //! How like the concept, and like the prompt, the sample pictures are: CLIP-I, DINO and CLIP-T of the DreamBooth paper (Ruiz et
-//! al., 2023, section 4.1), before the training and after it. Without the weights of CLIP or DINO there is nothing of it.
+//! al., 2023, section 4), before the training and after it. Without the weights of CLIP or DINO there is nothing of it.
 //!
 //! # Layout
 //! - [`Fidelity`], [`measure`]: what the report holds, and how it comes about

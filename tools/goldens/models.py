@@ -31,7 +31,10 @@ def randomise(network, seed):
     with torch.no_grad():
         for name, weight in network.named_parameters():
             normal = torch.randn(weight.shape, generator=draws)
-            if "embedding" in name and "time_embedding" not in name:
+            if weight.dim() == 0:
+                # CLIP's temperature, which no embedding knows.
+                value = weight
+            elif "embedding" in name and "time_embedding" not in name:
                 value = 0.5 * normal
             elif weight.dim() == 1 and name.endswith("bias"):
                 value = 0.1 * normal

@@ -23,6 +23,7 @@ import schedule
 import streams
 import taesd
 import tokens
+import vision
 import weights
 
 PARTS = {
@@ -42,6 +43,7 @@ PARTS = {
     "lora": lora.record,
     "ema": ema.record,
     "bf16": bf16.record,
+    "vision": vision.record,
 }
 
 

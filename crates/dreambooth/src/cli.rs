@@ -97,7 +97,20 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "DREAMBOOTH_CHECKPOINT_STEPS")]
     pub(crate) checkpoint_steps: Option<u32>,
     #[command(flatten)]
+    pub(crate) fidelity: FidelityArgs,
+    #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+}
+
+/// What judges how like its concept a trained model draws.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FidelityArgs {
+    /// Weights of CLIP, a folder of transformers' CLIPModel such as openai/clip-vit-base-patch32: reports then tell CLIP-I and CLIP-T, for which every training draws its sample prompts before its first step and after its last
+    #[arg(long, value_name = "FOLDER", env = "DREAMBOOTH_CLIP_MODEL")]
+    pub(crate) clip_model: Option<PathBuf>,
+    /// Weights of DINO, a folder of transformers' ViTModel such as facebook/dino-vits16: the same for DINO
+    #[arg(long, value_name = "FOLDER", env = "DREAMBOOTH_DINO_MODEL")]
+    pub(crate) dino_model: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,6 @@
 //! It holds the device and nothing else: no network, no store, no secret. When its standard input closes, its supervisor
 //! is gone, and it ends at once, whatever it was doing.
 
-use std::any::Any;
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -17,7 +16,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::compute::Compute;
 use crate::execute::execute;
-use crate::failure::{lacks_memory, of_device, out_of_memory};
+use crate::failure::{is_lack_of_memory, of_device, out_of_memory};
 use crate::limits::ChildLimits;
 use crate::warm::Warm;
 
@@ -144,17 +143,13 @@ fn answer(assignment: &Assignment, compute: Compute, occasion: &mut Occasion<'_>
         Ok(Ok(output)) => return ChildMessage::Done(output),
         Ok(Err(error)) if error.is_stopped() => return ChildMessage::Stopped,
         Ok(Err(error)) => error.into(),
-        Err(panic) if words_of(panic.as_ref()).is_some_and(lacks_memory) => out_of_memory(),
+        Err(panic) if is_lack_of_memory(panic.as_ref()) => out_of_memory(),
         Err(panic) => std::panic::resume_unwind(panic),
     };
     // Whatever it was, the next job shall not inherit its memory.
     warm.cool();
     engine::memory::release_unused(compute.device);
     ChildMessage::Failed(failure)
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> Option<&str> {
-    panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied())
 }
 
 /// Writes one message and flushes it.

@@ -52,6 +52,7 @@ pub fn execute(
                 precision: compute.precision,
                 pictures: None,
                 class_cache_dir: train.class_cache_dir.as_deref(),
+                fidelity: Some(&train.fidelity),
             };
             train_to_files(&job, &assignment.out_dir, &files, occasion, announce)?;
         }

@@ -1,6 +1,7 @@
 //! What went wrong as a [`Failure`]: a stable code, and with it whose fault it is. One table for everything that can happen
 //! in a child.
 
+use std::any::Any;
 use std::io;
 
 use engine::EngineError;
@@ -29,6 +30,12 @@ pub fn lacks_memory(text: &str) -> bool {
     ["out of memory", "can't allocate memory", "bad_alloc", "not enough memory"]
         .iter()
         .any(|words| text.contains(words))
+}
+
+/// Whether that is what the tensor engine panicked of.
+pub(crate) fn is_lack_of_memory(panic: &(dyn Any + Send)) -> bool {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    words.is_some_and(lacks_memory)
 }
 
 impl From<ExecutionError> for Failure {

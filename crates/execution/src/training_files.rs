@@ -3,16 +3,19 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use model::weights::lora::{Lora, LoraModule, Multipliers, write_lora};
 use model::{BaseModel, ExportNotes, ModelReference};
 use protocol::{FileContent, MadeFile, NetworkKind, Occasion, Stage, TrainOutput, TrainSettings};
+use training::fidelity::Gallery;
 use training::painter::Pictures;
-use training::{Report, Trained, TrainingJob};
+use training::{Report, Trained, TrainingError, TrainingJob};
 
 use crate::error::{ExecutionError, Result};
 use crate::execute::{Announce, write};
+use crate::failure::is_lack_of_memory;
 use crate::painter::{StudioPainter, keep_sample};
 use crate::zipped_folder::zip_folder;
 
@@ -80,9 +83,34 @@ pub fn train_to_files(
     let began = occasion.now();
     export_all(job, &trained, out_dir, files)?;
     trained.report.exported(occasion.now().saturating_sub(began).as_secs_f64());
+    judge(job, &mut trained.report, out_dir, occasion)?;
     write_report(&trained.report, out_dir, files)?;
     // All that was asked for is there; what stays goes with the job.
     drop(training::remove_checkpoints(job.scratch_dir));
+    Ok(())
+}
+
+/// Lets the sample pictures be judged, if there is anybody. A judge that fails costs a warning: the model is there.
+fn judge(job: &TrainingJob<'_>, report: &mut Report, out_dir: &Path, occasion: &mut Occasion<'_>) -> Result<()> {
+    let Some(models) = job.fidelity.filter(|models| !models.is_empty()) else { return Ok(()) };
+    let began = occasion.now();
+    let gallery = Gallery { images_dir: job.images_dir, read_sample: &|sample| fs::read(out_dir.join(sample)).ok() };
+    let measure = || training::fidelity::measure(report, models, &gallery, job.device, occasion);
+    let fidelity = match catch_unwind(AssertUnwindSafe(measure)) {
+        Ok(Ok(fidelity)) => fidelity,
+        Ok(Err(TrainingError::Stopped)) => return Err(TrainingError::Stopped.into()),
+        Ok(Err(error)) => {
+            occasion.warn(format!("How like the concept the sample pictures are could not be measured: {error}"));
+            None
+        }
+        Err(panic) if is_lack_of_memory(panic.as_ref()) => {
+            occasion
+                .warn("How like the concept the sample pictures are could not be measured: memory is short.".into());
+            None
+        }
+        Err(panic) => resume_unwind(panic),
+    };
+    report.judged(fidelity, occasion.now().saturating_sub(began).as_secs_f64());
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use execution::Warm;
 use protocol::{FileContent, JobEvent, MadeFile, Stage};
@@ -115,6 +116,40 @@ fn a_training_draws_its_class_first_and_samples_on_the_way_which_are_told_again_
     fs::remove_file(job.out("train.json")).unwrap();
     let anew = run(&assignment, &mut Warm::default());
     assert!(!anew.events.iter().any(draws), "the class is in the cache");
+}
+
+#[test]
+fn sample_pictures_are_judged_where_the_operator_has_judges_and_one_that_is_gone_costs_a_warning() {
+    let job = Job::new();
+    let mut training = job.training();
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/goldens/vision/dino");
+    training.fidelity.dino_dir = Some(recorded);
+    let done = run(&job.assignment(Some(training.clone()), &[]), &mut Warm::default());
+    done.output.unwrap();
+    let sample = |stage, step| MadeFile {
+        file: format!("sample-{stage}-{step:05}-0.png"),
+        content: FileContent::Sample { stage, step },
+    };
+    assert_eq!(
+        done.files[..2],
+        [sample(Stage::Text, 0), sample(Stage::Unet, 2)],
+        "the base draws, then the trained model"
+    );
+    let report = || serde_json::from_slice::<serde_json::Value>(&fs::read(job.out("train.json")).unwrap()).unwrap();
+    let fidelity = &report()["fidelity"];
+    for when in ["before", "after"] {
+        let dino = fidelity[when]["dino"].as_f64().unwrap();
+        assert!((-1.0..=1.0).contains(&dino), "{dino}");
+    }
+    assert!(fs::read_to_string(job.out("train.html")).unwrap().contains("id=\"fidelity\""));
+
+    fs::remove_file(job.out("train.json")).unwrap();
+    training.fidelity.dino_dir = Some(job.path("nowhere"));
+    let done = run(&job.assignment(Some(training), &[]), &mut Warm::default());
+    done.output.unwrap();
+    let is_told = |event: &JobEvent| matches!(event, JobEvent::Warning { message } if message.starts_with("How like the concept the sample pictures are could not be measured: "));
+    assert!(done.events.iter().any(is_told));
+    assert!(report().get("fidelity").is_none());
 }
 
 #[test]

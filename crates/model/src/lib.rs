@@ -1,4 +1,5 @@
-//! Stable Diffusion 1.x: networks, tokenizer, noise schedule, weight files in and out. No I/O but files.
+//! Stable Diffusion 1.x: networks, tokenizer, noise schedule, weight files in and out; and networks that judge pictures. No I/O
+//! but files.
 //!
 //! # Layout
 //! - [`config`]: sizes of every network, read from `config.json`, never assumed
@@ -6,6 +7,7 @@
 //! - [`options`]: in which dtypes a network is loaded, and what is loaded with it
 //! - [`layers`]: how a network part finds its weights, and the layers that all parts share
 //! - [`text_encoder`], [`unet`], [`vae`]: the networks, one part a file
+//! - [`vision`]: the networks that judge pictures: CLIP and DINO
 //! - [`schedule`]: `alphas_cumprod` and what follows from it
 //! - [`weights`]: where weights come from and go to: diffusers folders, single files, seeds
 //! - [`reference`], [`base`]: a MODEL as users write it, and the opened model it names
@@ -22,6 +24,7 @@ pub mod text_encoder;
 pub mod tokenizer;
 pub mod unet;
 pub mod vae;
+pub mod vision;
 pub mod weights;
 
 pub use base::BaseModel;

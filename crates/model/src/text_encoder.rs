@@ -3,9 +3,9 @@
 use engine::Segment;
 use engine::tch::{Kind, Tensor};
 
-use crate::config::{Activation, TextConfig};
+use crate::config::TextConfig;
 use crate::error::{ModelError, Result};
-use crate::layers::{Embedding, LayerNorm, Linear, Loader, NetworkTensors, activate, attention};
+use crate::layers::{Embedding, EncoderLayer, EncoderLayerConfig, LayerNames, LayerNorm, Loader, NetworkTensors};
 
 /// The text encoder. Names begin with `text_model.`
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl TextEncoder {
     /// When `config` cannot be represented, or a tensor is absent, damaged or of another shape than it asks for.
     pub fn load(config: &TextConfig, loader: Loader<'_>) -> Result<Self> {
         let path = "text_encoder/config.json".into();
-        config.check().map_err(|reason| ModelError::Config { path, reason })?;
+        config.check_sizes().map_err(|reason| ModelError::Config { path, reason })?;
         let root = loader.at("text_model");
         let embeddings = root.at("embeddings");
         let token_embedding =
@@ -35,7 +35,10 @@ impl TextEncoder {
             Embedding::load(&embeddings.at("position_embedding"), config.max_position_embeddings, config.hidden_size)?;
         let layers = root.at("encoder.layers");
         let layers = (0..config.num_hidden_layers)
-            .map(|index| Ok(Segment::new(EncoderLayer::load(config, &layers.at(index).adaptable())?)))
+            .map(|index| {
+                let layer = layers.at(index).adaptable();
+                Ok(Segment::new(EncoderLayer::load(&layer_config(config), LayerNames::CLIP, &layer)?))
+            })
             .collect::<Result<_>>()?;
         let final_layer_norm =
             LayerNorm::load(&root.at("final_layer_norm"), config.hidden_size, config.layer_norm_eps)?;
@@ -65,7 +68,7 @@ impl TextEncoder {
         let mut x = (tokens + self.position_embedding.first(length)).to_kind(compute);
         let used = self.layers.len().saturating_sub(clip_skip.saturating_sub(1));
         for layer in &self.layers[..used] {
-            x = layer.forward(&[&x], self.recompute, |layer, inputs| layer.forward(&inputs[0]));
+            x = layer.forward(&[&x], self.recompute, |layer, inputs| layer.forward(&inputs[0], true));
         }
         self.final_layer_norm.forward(&x)
     }
@@ -82,47 +85,12 @@ impl TextEncoder {
     }
 }
 
-/// Causal self-attention and a feed-forward layer, each normalised before and added to the residual stream.
-#[derive(Debug)]
-struct EncoderLayer {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    layer_norm1: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    layer_norm2: LayerNorm,
-    heads: i64,
-    activation: Activation,
-}
-
-impl EncoderLayer {
-    fn load(config: &TextConfig, loader: &Loader<'_>) -> Result<Self> {
-        let (hidden, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
-        let self_attn = loader.at("self_attn");
-        let mlp = loader.at("mlp");
-        Ok(Self {
-            k_proj: Linear::load(&self_attn.at("k_proj"), hidden, hidden)?,
-            v_proj: Linear::load(&self_attn.at("v_proj"), hidden, hidden)?,
-            q_proj: Linear::load(&self_attn.at("q_proj"), hidden, hidden)?,
-            out_proj: Linear::load(&self_attn.at("out_proj"), hidden, hidden)?,
-            layer_norm1: LayerNorm::load(&loader.at("layer_norm1"), hidden, eps)?,
-            fc1: Linear::load(&mlp.at("fc1"), hidden, inner)?,
-            fc2: Linear::load(&mlp.at("fc2"), inner, hidden)?,
-            layer_norm2: LayerNorm::load(&loader.at("layer_norm2"), hidden, eps)?,
-            heads: config.num_attention_heads,
-            activation: config.hidden_act,
-        })
-    }
-
-    /// `[batch, n, hidden]` to the same.
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let normed = self.layer_norm1.forward(x);
-        let (query, key) = (self.q_proj.forward(&normed), self.k_proj.forward(&normed));
-        let mixed = attention(&query, &key, &self.v_proj.forward(&normed), self.heads, true);
-        let x = x + self.out_proj.forward(&mixed);
-        let inner = activate(&self.fc1.forward(&self.layer_norm2.forward(&x)), self.activation);
-        x + self.fc2.forward(&inner)
+fn layer_config(config: &TextConfig) -> EncoderLayerConfig {
+    EncoderLayerConfig {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_attention_heads: config.num_attention_heads,
+        layer_norm_eps: config.layer_norm_eps,
+        hidden_act: config.hidden_act,
     }
 }

@@ -42,6 +42,25 @@ pub struct TrainAssignment {
     /// Steps between two checkpoints; absent, so many that writing them costs at most 5 % of the time.
     #[serde(default)]
     pub checkpoint_steps: Option<u32>,
+    /// What judges the sample pictures.
+    #[serde(default)]
+    pub fidelity: FidelityModels,
+}
+
+/// The weights that judge how like its concept a trained model draws. Without any, nothing is judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FidelityModels {
+    /// The folder of CLIP's, as transformers saves it.
+    pub clip_dir: Option<PathBuf>,
+    /// The folder of DINO's, likewise.
+    pub dino_dir: Option<PathBuf>,
+}
+
+impl FidelityModels {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.clip_dir.is_none() && self.dino_dir.is_none()
+    }
 }
 
 /// A line to the child. End of input means: end at once, the supervisor is gone.

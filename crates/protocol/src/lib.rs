@@ -30,7 +30,7 @@ pub mod value;
 pub mod view;
 
 pub use artifact::{ArtifactKey, ArtifactRef};
-pub use child::{Assignment, ChildMessage, MadeFile, SupervisorMessage};
+pub use child::{Assignment, ChildMessage, FidelityModels, MadeFile, SupervisorMessage};
 pub use event::{FileContent, JobEvent, Stage};
 pub use failure::{Blame, Failure, FailureCode};
 pub use job::{JobId, JobRecord, JobStatus};

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use protocol::child::TrainAssignment;
+use protocol::child::{FidelityModels, TrainAssignment};
 use protocol::{
     ArtifactKey, ArtifactRef, Assignment, ChildMessage, Failure, FailureCode, FileContent, ImagesOutput, JobEvent,
     JobOutput, JobRequest, MadeFile, Stage, SupervisorMessage, TrainOutput,
@@ -148,6 +148,7 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
             settings: settings.train.unwrap(),
             images_dir: "/data/images".into(),
             checkpoint_steps: None,
+            fidelity: FidelityModels { clip_dir: Some("/models/clip".into()), dino_dir: None },
             class_images_dir: None,
             class_cache_dir: None,
         }),
@@ -171,7 +172,8 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
             r#""held_out_images":0,"validation_steps":null,"sample_steps":null,"sample_prompts":[],"precision":null,"#,
             r#""gradient_precision":null,"gradient_checkpointing":null,"gradient_accumulation_steps":1,"#,
             r#""adam_8_bit_block_size":null,"ckpt_ema":false,"export_diffusers":false,"concepts":[]},"#,
-            r#""images_dir":"/data/images","class_images_dir":null,"class_cache_dir":null,"checkpoint_steps":null},"#,
+            r#""images_dir":"/data/images","class_images_dir":null,"class_cache_dir":null,"checkpoint_steps":null,"#,
+            r#""fidelity":{"clip_dir":"/models/clip","dino_dir":null}},"#,
             r#""inference":[{"enable_hr":false,"denoising_strength":0.0,"firstphase_width":0,"firstphase_height":0,"#,
             r#""hr_scale":2.0,"hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"#,
             r#""prompt":"line one\nline two","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0.0,"#,

@@ -14,6 +14,7 @@
 //! - [`checkpoint`]: from where an interrupted training goes on
 //! - `watch`, `recorder`, [`report`]: what is done and told while it runs, and afterwards
 //! - [`validation`], [`exported`]: how far the concept is learnt, of the weights that are exported
+//! - [`fidelity`]: how like the concept the sample pictures are
 //! - [`painter`]: the door to whoever draws; [`samples`]: pictures in the middle of a training; `class_pictures`,
 //!   [`class_cache`]: pictures of the class, drawn before it
 
@@ -25,6 +26,7 @@ mod class_pictures;
 pub mod dataset;
 pub mod error;
 pub mod exported;
+pub mod fidelity;
 pub mod framing;
 pub mod latents;
 pub mod loss;

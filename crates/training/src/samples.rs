@@ -2,7 +2,7 @@
 
 use engine::tch::{Kind, Tensor};
 use model::{TextEncoder, UNet};
-use protocol::{FileContent, Occasion, TrainSettings};
+use protocol::{FileContent, Occasion, Stage, TrainSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Photo;
@@ -37,13 +37,20 @@ pub(crate) struct SamplePlan<'a> {
     pictures: Pictures<'a>,
     prompts: Vec<String>,
     seeds: Vec<u64>,
-    every: u64,
+    every: Option<u64>,
+    /// The stages before which and after which are drawn what is compared.
+    compared: Option<(Stage, Stage)>,
 }
 
 impl<'a> SamplePlan<'a> {
-    /// What `job` asks for; `photos` are trained on.
-    pub(crate) fn of(job: &TrainingJob<'a>, photos: &[Photo]) -> Option<Self> {
+    /// What `job` asks for; `photos` are trained on, from the beginning of the first stage to the end of the last.
+    pub(crate) fn of(job: &TrainingJob<'a>, photos: &[Photo], ends: Option<(Stage, Stage)>) -> Option<Self> {
         let (pictures, settings): (_, &TrainSettings) = (job.pictures?, job.settings);
+        let every = settings.sample_steps.map(u64::from);
+        let compared = ends.filter(|_| job.fidelity.is_some_and(|models| !models.is_empty()));
+        if every.is_none() && compared.is_none() {
+            return None;
+        }
         let first_caption = || photos.first().map(|photo| photo.caption.clone()).unwrap_or_default();
         let prompts = match settings.sample_prompts.as_slice() {
             [] => vec![first_caption()],
@@ -52,7 +59,7 @@ impl<'a> SamplePlan<'a> {
         let streams = Streams::new(settings.unet_seed as u64);
         let seeds =
             (0..prompts.len()).map(|index| streams.below(Stream::SampleSeed, 0, index, 1 << 32) as u64).collect();
-        Some(Self { pictures, prompts, seeds, every: u64::from(settings.sample_steps?) })
+        Some(Self { pictures, prompts, seeds, every, compared })
     }
 
     /// What `encoder`, which does not change any more, makes of the prompts.
@@ -85,7 +92,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) side: u32,
 }
 
-/// Draws every so many steps. A sample that fails costs a warning: the training is worth more than its pictures.
+/// Draws every so many steps, and where the training begins and ends if that is compared. A sample that fails costs a warning: the training is worth more than its pictures.
 #[derive(Debug)]
 pub(crate) struct Samples<'a> {
     pub(crate) plan: &'a SamplePlan<'a>,
@@ -95,9 +102,16 @@ pub(crate) struct Samples<'a> {
 }
 
 impl Samples<'_> {
-    /// Steps between two rounds.
-    fn every(&self) -> u64 {
-        self.plan.every.max(self.stage.steps.div_ceil(ROUNDS_MAX))
+    /// Whether so many steps lie between two rounds.
+    fn is_round(&self, step: u64) -> bool {
+        let every = self.plan.every.map(|every| every.max(self.stage.steps.div_ceil(ROUNDS_MAX)));
+        step > 0 && every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// Whether the training begins or ends here, and that is compared.
+    fn is_compared(&self, step: u64) -> bool {
+        let StagePlan { stage, steps, .. } = *self.stage;
+        self.plan.compared.is_some_and(|(first, last)| (stage, step) == (first, 0) || (stage, step) == (last, steps))
     }
 
     fn draw(&self, step: u64, recorder: &mut StageRecorder, occasion: &Occasion<'_>) -> Result<()> {
@@ -133,7 +147,7 @@ impl Samples<'_> {
 
 impl Duty for Samples<'_> {
     fn is_due(&mut self, step: u64) -> bool {
-        step > 0 && step.is_multiple_of(self.every())
+        self.is_round(step) || self.is_compared(step)
     }
 
     fn is_owed(&mut self, step: u64, recorder: &StageRecorder) -> bool {

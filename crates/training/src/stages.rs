@@ -1,6 +1,6 @@
 //! Which stages a training has.
 
-use protocol::{TextTraining, TrainSettings};
+use protocol::{Stage, TextTraining, TrainSettings};
 
 use crate::error::Result;
 use crate::recipe::Recipe;
@@ -26,6 +26,12 @@ impl Stages {
             unet: some(StageSettings::unet(settings)),
             together: keep_both.then(|| (Learning::text(settings), u64::from(settings.text_steps))),
         }
+    }
+
+    /// The first stage and the last one.
+    pub(crate) fn ends(&self) -> Option<(Stage, Stage)> {
+        let stages = || self.text.iter().chain(&self.unet).map(|stage| stage.stage);
+        Some((stages().next()?, stages().next_back()?))
     }
 
     /// Refuses a learning rate that its schedule cannot start from.

@@ -15,7 +15,7 @@ use model::base::BaseModel;
 use model::tokenizer::{EOS, SEQUENCE_LENGTH};
 use model::weights::Overlay;
 use model::{LoraSettings, NoiseSchedule, Part, TextConfig, TextEncoder, UNet};
-use protocol::{Occasion, Stage, TrainSettings};
+use protocol::{FidelityModels, Occasion, Stage, TrainSettings};
 
 use crate::checkpoint::{CheckpointDuty, Checkpoints, History, Resumption};
 use crate::dataset::Dataset;
@@ -62,6 +62,8 @@ pub struct TrainingJob<'a> {
     pub pictures: Option<Pictures<'a>>,
     /// Where pictures of classes are kept for other trainings.
     pub class_cache_dir: Option<&'a Path>,
+    /// The weights that will judge the samples. With any, the first are drawn by the base model, and the last after the last step.
+    pub fidelity: Option<&'a FidelityModels>,
 }
 
 /// Weights by their diffusers names.
@@ -131,7 +133,7 @@ pub fn train(job: &TrainingJob<'_>, occasion: &mut Occasion<'_>) -> Result<Train
         schedule: Rc::new(job.base.schedule()),
         instances,
         validation,
-        samples: SamplePlan::of(job, &prepared.dataset.train),
+        samples: SamplePlan::of(job, &prepared.dataset.train, stages.ends()),
         compute: precision.kind(),
         report,
         layout: None,
@@ -470,6 +472,7 @@ fn report(job: &TrainingJob<'_>, recipe: Recipe, precision: Precision, dataset: 
         stages: Vec::new(),
         exported_weights: job.settings.ema_decay.map_or(ExportedWeights::Last, |_| ExportedWeights::Average),
         learnt: None,
+        fidelity: None,
         export_s: None,
         total_s: 0.0,
         resumed: 0,

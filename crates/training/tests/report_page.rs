@@ -12,6 +12,7 @@ use support::Workshop;
 use training::Report;
 use training::dataset::{CaptionSource, LeftOut, Role};
 use training::exported::ExportedWeights;
+use training::fidelity::{Fidelity, PromptFidelity, Scores};
 use training::recipe::Recipe;
 use training::report::{BeforeAfter, ImageReport, LayoutReport, Learnt, Preview, StageReport, page};
 use training::samples::SampleReport;
@@ -82,6 +83,7 @@ fn report(settings: Value, steps: usize) -> Report {
             on: MeasuredOn::HeldOut,
             class: Some(BeforeAfter { before: 0.15, after: 0.16 }),
         }),
+        fidelity: None,
         export_s: Some(3.0),
         total_s: 220.0,
         resumed: 2,
@@ -226,6 +228,38 @@ fn samples_stand_in_the_order_of_their_steps_and_only_so_many_are_shown() {
     assert!(film.contains(">unet 1<") && film.contains(">unet 100<"), "the first and the last among them");
     assert!(page.contains("64 of 100 rounds are shown"));
     assert!(shown(&sampled).contains(">100.png<"), "a picture that cannot be read is named");
+}
+
+#[test]
+fn how_like_the_concept_pictures_are_is_a_table_of_the_metrics_that_there_are() {
+    let dino = |dino| Scores { dino: Some(dino), ..Scores::default() };
+    let (before, after) = (dino(0.31), Scores { clip_t: Some(-0.02), ..dino(0.6687) });
+    let prompt = PromptFidelity { prompt: HOSTILE.into(), seed: 1, before: Some(before), after };
+    let fidelity = Fidelity {
+        clip_model: Some(HOSTILE.into()),
+        dino_model: Some("dino-vits16".into()),
+        photos: 5,
+        before: Some(before),
+        after,
+        among_photos: dino(0.774),
+        prompts: vec![prompt],
+    };
+    let mut judged = report(json!({}), 4);
+    judged.judged(Some(fidelity), 7.0);
+    assert_eq!(judged.total_s, 227.0);
+    let page = shown(&judged);
+    refuse_unbalanced(&page);
+    let table = &page[page.find("id=\"fidelity\"").unwrap()..];
+    let table = &table[..table.find("</section>").unwrap()];
+    for text in
+        ["0.310", "0.669", "0.774", "CLIP-T", "−0.020", "—", "over 1 prompt and 5 photos", "and dino-vits16 as in"]
+    {
+        assert!(table.contains(text), "{text} is not in {table}");
+    }
+    assert!(!table.contains(">CLIP-I<"), "nobody judged that");
+    assert!(!shown(&report(json!({}), 4)).contains("CLIP-T"));
+    let data = serde_json::to_value(&judged).unwrap();
+    assert_eq!(data["fidelity"]["after"], json!({"dino": 0.6687, "clip_t": -0.02}));
 }
 
 #[test]

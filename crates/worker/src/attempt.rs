@@ -108,7 +108,13 @@ impl<'a> Attempt<'a> {
         let (settings, sealed) = read(claim)?;
         self.reporter.tell(JobEvent::Stage { stage: Stage::Download });
         let Self { config, network, dir, .. } = self;
-        let inputs = Inputs { network, models: &config.models, dir, checkpoint_steps: config.checkpoint_steps };
+        let inputs = Inputs {
+            network,
+            models: &config.models,
+            dir,
+            checkpoint_steps: config.checkpoint_steps,
+            fidelity: &config.fidelity,
+        };
         let ready = tokio::select! {
             ready = inputs.assignment(&self.lease.job, settings, &sealed) => ready.map_err(before_anything)?,
             interruption = interruptions.next(Duration::ZERO) => return Err(Cut::Interrupted(interruption)),

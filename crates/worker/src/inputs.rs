@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::child::TrainAssignment;
+use protocol::child::{FidelityModels, TrainAssignment};
 use protocol::request::{Sealed, Settings, Sources};
 use protocol::{Assignment, Failure, FailureCode, JobId, Secret};
 use transfer::hub::HubFolder;
@@ -65,6 +65,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) dir: &'a JobDir,
     /// Steps between two checkpoints of a training, when that is fixed.
     pub(crate) checkpoint_steps: Option<u32>,
+    /// What judges sample pictures.
+    pub(crate) fidelity: &'a FidelityModels,
 }
 
 impl Inputs<'_> {
@@ -81,9 +83,14 @@ impl Inputs<'_> {
                 let PhotoFolders { images_dir, class_images_dir } = photos.bring(&settings, &sealed.sources).await?;
                 let base = self.model(&sealed.sources, sealed.secrets.hf_token.as_ref(), settings.ckpt_ema).await?;
                 let class_cache_dir = Some(self.models.cache_dir.with_file_name(CLASS_CACHE));
-                let checkpoint_steps = self.checkpoint_steps;
-                let train =
-                    TrainAssignment { settings, images_dir, class_images_dir, class_cache_dir, checkpoint_steps };
+                let train = TrainAssignment {
+                    settings,
+                    images_dir,
+                    class_images_dir,
+                    class_cache_dir,
+                    checkpoint_steps: self.checkpoint_steps,
+                    fidelity: self.fidelity.clone(),
+                };
                 (base, Some(train))
             }
         };

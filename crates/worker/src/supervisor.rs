@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jobs::{Claim, JobStore, LeaseLost, Presence, StoreError, WorkerIdentity, WorkerState};
-use protocol::{ENDPOINT, Failure, JobId, JobStatus};
+use protocol::{ENDPOINT, Failure, FidelityModels, JobId, JobStatus};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transfer::{ArtifactStore, Network};
@@ -40,6 +40,8 @@ pub struct SupervisorConfig {
     pub models: ModelStore,
     /// Steps between two checkpoints of a training; `None`: so many that writing them costs at most 5 % of the time.
     pub checkpoint_steps: Option<u32>,
+    /// What judges the sample pictures of trainings.
+    pub fidelity: FidelityModels,
     /// How long everything may take.
     pub timing: Timing,
 }

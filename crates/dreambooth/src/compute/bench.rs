@@ -109,6 +109,7 @@ fn measure_training(args: &BenchArgs, base: &BaseModel, compute: Compute) -> Res
         precision: compute.precision,
         pictures: None,
         class_cache_dir: None,
+        fidelity: None,
     };
     let mut watch = StepWatch::new(Stage::Unet);
     let trained = by_hand(&mut |event| watch.see(&event), |occasion| training::train(&job, occasion))?;

@@ -5,7 +5,7 @@
 //!   holds the device
 //! - [`train`], [`txt2img`], [`convert`], [`bench`]: commands that compute in their own process
 //! - [`interrupt`], [`unfinished`]: a training that is left, and goes on when it is started again
-//! - [`by_hand`], [`progress`], [`model_argument`], [`environment`]: what those have in common; [`machine`]: what a
+//! - [`by_hand`], [`progress`], [`model_argument`], [`fidelity_models`], [`environment`]: what those have in common; [`machine`]: what a
 //!   measurement says of where it was made
 
 mod bench;
@@ -13,6 +13,7 @@ mod by_hand;
 mod child;
 mod convert;
 mod environment;
+mod fidelity_models;
 mod interrupt;
 mod machine;
 mod model_argument;

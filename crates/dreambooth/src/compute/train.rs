@@ -9,11 +9,12 @@ use training::TrainingJob;
 use transfer::{UnzipLimits, unzip};
 
 use super::by_hand::{by_hand_until, read_json};
+use super::fidelity_models::fidelity_models;
 use super::interrupt::Interrupt;
 use super::model_argument::{class_cache, compute, open_model};
 use super::progress::Progress;
 use super::unfinished::Unfinished;
-use crate::cli::ComputeArgs;
+use crate::cli::{ComputeArgs, FidelityArgs};
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
@@ -37,12 +38,15 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_steps: Option<u32>,
     #[command(flatten)]
+    fidelity: FidelityArgs,
+    #[command(flatten)]
     compute: ComputeArgs,
 }
 
 /// Writes the model and its report: [`model_files`]. A training that was interrupted in the same folder goes on.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let settings = TrainSettings::parse_alone(read_json(&args.params)?, "train")?;
+    let fidelity = fidelity_models(&args.fidelity)?;
     let compute = compute(&args.compute)?;
     let unfinished = Unfinished::take(&args.out)?;
     let images = images_dir(&args.data, &unfinished.empty("images")?)?;
@@ -61,6 +65,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         precision: compute.precision,
         pictures: None,
         class_cache_dir: Some(&class_cache),
+        fidelity: Some(&fidelity),
     };
     let interrupt = Interrupt::listen()?;
     let stop = || interrupt.exit_code().map(|_| Leave::Keep);

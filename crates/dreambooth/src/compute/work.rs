@@ -12,6 +12,7 @@ use worker::inputs::ModelStore;
 use worker::{ChildCommand, Supervisor, SupervisorConfig, Timing};
 
 use super::child;
+use super::fidelity_models::fidelity_models;
 use super::model_argument::{LocalModel, compute_choice, fetch_if_hub};
 use crate::cli::WorkArgs;
 use crate::data_dir::DataDir;
@@ -58,6 +59,7 @@ pub(crate) async fn work(
     // Held as long as the supervisor lives.
     let _name: File = data_dir.lock_worker(&args.worker_name)?;
     compute_choice(&args.compute)?;
+    let fidelity = fidelity_models(&args.fidelity)?;
     let network = Network::new(NetworkPolicy { allow_private_networks: args.allow_private_networks })?
         .with_sites(Sites::default().with_hub(&args.hub_endpoint));
     let fetched = default_model(args, data_dir, &network);
@@ -75,6 +77,7 @@ pub(crate) async fn work(
             cache_bytes_max: (args.model_cache_bytes > 0).then_some(args.model_cache_bytes),
         },
         checkpoint_steps: args.checkpoint_steps,
+        fidelity,
         timing: timing(args),
     };
     let artifacts = ArtifactStore::local(data_dir.artifacts())?;

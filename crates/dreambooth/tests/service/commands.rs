@@ -65,6 +65,43 @@ fn train_writes_both_formats_and_a_report_and_txt2img_draws_from_either_the_same
 }
 
 #[test]
+fn a_training_is_judged_by_dino_and_a_folder_that_cannot_judge_is_refused_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (zip, params) = training_files(dir.path());
+    let (out, nowhere) = (path(dir.path(), "out"), path(dir.path(), "nowhere"));
+    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/goldens/vision");
+    let (clip, dino) = (path(&judges, "clip"), path(&judges, "dino"));
+    let train = ["train", "--model", "random:mini", "--data", &zip, "--params", &params, "--out", &out];
+    let refused = |words: &[&str]| {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let sentence = refused(&[&train[..], &["--dino-model", &clip]].concat());
+    assert_eq!(
+        sentence,
+        format!(
+            "error: --dino-model {clip} cannot be used: {clip}/config.json: model_type is \"clip\"; only vit is supported: \
+             give the folder of a ViTModel, such as facebook/dino-vits16; give another folder, or leave --dino-model out\n"
+        )
+    );
+    let data = path(dir.path(), "data");
+    let sentence = refused(&["worker", "--data-dir", &data, "--clip-model", &nowhere]);
+    assert_eq!(
+        sentence,
+        format!(
+            "error: --clip-model {nowhere} is no folder; give that of transformers' CLIPModel, such as \
+             openai/clip-vit-base-patch32, or leave --clip-model out\n"
+        )
+    );
+    assert!(!Path::new(&out).exists(), "nothing was begun");
+
+    run_well(&[&train[..], &["--dino-model", &dino]].concat());
+    let report: Value = serde_json::from_slice(&fs::read(dir.path().join("out/train.json")).unwrap()).unwrap();
+    assert!(report["fidelity"]["before"]["dino"].is_number() && report["fidelity"]["after"]["dino"].is_number());
+}
+
+#[test]
 fn a_training_that_is_interrupted_by_hand_goes_on_when_it_is_started_again() {
     let dir = tempfile::tempdir().unwrap();
     let (zip, params) = training_files(dir.path());

@@ -10,7 +10,7 @@ use engine::DeviceChoice;
 use execution::error::Result;
 use execution::{Compute, Warm, execute};
 use image::{Rgb, RgbImage};
-use protocol::child::TrainAssignment;
+use protocol::child::{FidelityModels, TrainAssignment};
 use protocol::{Assignment, JobEvent, JobOutput, Leave, MadeFile, Occasion, TrainSettings, Txt2ImgParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -58,6 +58,7 @@ impl Job {
             class_images_dir: None,
             class_cache_dir: None,
             checkpoint_steps: None,
+            fidelity: FidelityModels::default(),
         }
     }
 

@@ -119,7 +119,7 @@ impl ModelConfig {
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Reads and checks one configuration file.
-fn read<T: DeserializeOwned>(path: &Path, check: fn(&T) -> std::result::Result<(), String>) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, check: fn(&T) -> std::result::Result<(), String>) -> Result<T> {
     let io_error = |source| ModelError::Io { path: path.to_owned(), source };
     let mut text = String::new();
     let file = fs::File::open(path).map_err(io_error)?;
@@ -147,7 +147,7 @@ pub(crate) fn check_size(key: &str, value: i64) -> std::result::Result<(), Strin
 }
 
 /// Refuses a count that is not positive or absurdly large.
-fn check_count(key: &str, value: i64) -> std::result::Result<(), String> {
+pub(crate) fn check_count(key: &str, value: i64) -> std::result::Result<(), String> {
     check_range(key, value, MAX_COUNT)
 }
 
@@ -156,12 +156,16 @@ fn check_range(key: &str, value: i64, max: i64) -> std::result::Result<(), Strin
 }
 
 /// Refuses what is added to a variance when it is not a small number above 0.
-fn check_eps(key: &str, value: f64) -> std::result::Result<(), String> {
+pub(crate) fn check_eps(key: &str, value: f64) -> std::result::Result<(), String> {
     if value > 0.0 && value < 1.0 { Ok(()) } else { Err(format!("{key} is {value}; it must be above 0 and below 1")) }
 }
 
 /// Refuses a value other than the one these networks compute.
-fn check_is<T: PartialEq + std::fmt::Debug>(key: &str, value: &T, supported: &T) -> std::result::Result<(), String> {
+pub(crate) fn check_is<T: PartialEq + std::fmt::Debug>(
+    key: &str,
+    value: &T,
+    supported: &T,
+) -> std::result::Result<(), String> {
     if value == supported { Ok(()) } else { Err(format!("{key} is {value:?}; only {supported:?} is supported")) }
 }
 

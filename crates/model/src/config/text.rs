@@ -71,11 +71,20 @@ impl TextConfig {
         }
     }
 
-    /// What these networks can compute.
+    /// What these networks can compute, and Stable Diffusion 1.x has.
     ///
     /// # Errors
     /// A sentence that names the key, its value and what is supported.
     pub fn check(&self) -> Result<(), String> {
+        self.check_sizes()?;
+        self.refuse_open_clip()
+    }
+
+    /// What these networks can compute, whatever model it belongs to.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_sizes(&self) -> Result<(), String> {
         check_size("vocab_size", self.vocab_size)?;
         check_size("hidden_size", self.hidden_size)?;
         check_size("intermediate_size", self.intermediate_size)?;
@@ -88,8 +97,7 @@ impl TextConfig {
                 self.hidden_size, self.num_attention_heads
             ));
         }
-        check_eps("layer_norm_eps", self.layer_norm_eps)?;
-        self.refuse_open_clip()
+        check_eps("layer_norm_eps", self.layer_norm_eps)
     }
 
     /// The text encoder of Stable Diffusion 2.x is OpenCLIP's ViT-H without its last layer. It reads prompts that are padded

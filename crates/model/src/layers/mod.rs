@@ -10,6 +10,7 @@
 mod attention;
 mod conv;
 mod embedding;
+mod encoder_layer;
 mod linear;
 mod loader;
 mod low_rank;
@@ -20,6 +21,7 @@ use engine::tch::Tensor;
 pub use attention::attention;
 pub use conv::Conv2d;
 pub use embedding::Embedding;
+pub use encoder_layer::{EncoderLayer, EncoderLayerConfig, LayerNames};
 pub use linear::Linear;
 pub use loader::{Loader, NamedTensors, NetworkTensors, count_parameters};
 pub use norm::{GroupNorm, LayerNorm};
@@ -35,7 +37,7 @@ fn cast_bias(bias: Option<&Tensor>, x: &Tensor) -> Option<Tensor> {
     bias.map(|bias| cast(bias, x))
 }
 
-/// The activation of the text encoder's feed-forward layers.
+/// The activation of the feed-forward layers of CLIP and of vision transformers.
 pub fn activate(x: &Tensor, activation: Activation) -> Tensor {
     match activation {
         // "Quick" GELU: x · sigmoid(1.702 x), what the original CLIP was trained with.

@@ -47,6 +47,7 @@ fn tensor(view: &safetensors::tensor::TensorView<'_>) -> Tensor {
         safetensors::Dtype::F32 => Kind::Float,
         safetensors::Dtype::F16 => Kind::Half,
         safetensors::Dtype::I64 => Kind::Int64,
+        safetensors::Dtype::U8 => Kind::Uint8,
         other => panic!("golden files have no {other:?}"),
     };
     let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::History;
 use crate::dataset::{LeftOut, Remark};
 use crate::exported::ExportedWeights;
+use crate::fidelity::Fidelity;
 use crate::networks::Layout;
 use crate::recipe::Recipe;
 use crate::samples::SampleReport;
@@ -59,6 +60,9 @@ pub struct Report {
     /// How far the concept was learnt; absent when the training was too short to be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learnt: Option<Learnt>,
+    /// How like the concept the sample pictures are; absent without the weights that judge them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fidelity: Option<Fidelity>,
     /// How long writing the model took, in seconds; absent before it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export_s: Option<f64>,
@@ -72,6 +76,12 @@ impl Report {
     /// The model is written, which took `seconds`.
     pub fn exported(&mut self, seconds: f64) {
         self.export_s = Some(seconds);
+        self.total_s += seconds;
+    }
+
+    /// The sample pictures are judged, which took `seconds`.
+    pub fn judged(&mut self, fidelity: Option<Fidelity>, seconds: f64) {
+        self.fidelity = fidelity;
         self.total_s += seconds;
     }
 

@@ -12,7 +12,7 @@ use engine::Precision;
 use engine::tch::{Device, Tensor};
 use image::{Rgb, RgbImage};
 use model::base::BaseModel;
-use protocol::{JobEvent, Leave, Occasion, TrainSettings};
+use protocol::{FidelityModels, JobEvent, Leave, Occasion, TrainSettings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use training::painter::Pictures;
@@ -64,6 +64,7 @@ pub(crate) struct Workshop {
     pub(crate) precision: Precision,
     pub(crate) atelier: Option<Atelier>,
     pub(crate) class_cache: Option<TempDir>,
+    pub(crate) fidelity: Option<FidelityModels>,
     pub(crate) config: TempDir,
 }
 
@@ -97,6 +98,7 @@ impl Workshop {
             precision: Precision::Fp32,
             atelier: None,
             class_cache: None,
+            fidelity: None,
             config,
         }
     }
@@ -144,6 +146,7 @@ impl Workshop {
             precision: self.precision,
             pictures: self.atelier.as_ref().map(|painter| Pictures { painter, keep: &keep }),
             class_cache_dir: self.class_cache.as_ref().map(TempDir::path),
+            fidelity: self.fidelity.as_ref(),
         };
         train_as(&job, observer, stop)
     }
@@ -179,6 +182,7 @@ impl Places {
             precision: Precision::Fp32,
             pictures: None,
             class_cache_dir: None,
+            fidelity: None,
         };
         train_as(&job, observer, stop)
     }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use protocol::{Assignment, JobStatus, SupervisorMessage};
+use protocol::{Assignment, FidelityModels, JobStatus, SupervisorMessage};
 use serde_json::{Value, json};
 
 use crate::site::Site;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const TOKEN: &str = "hf_hunter2";
+/// The operator's weights of DINO.
+const JUDGE: &str = "/models/dino-vits16";
 /// A zip without entries.
 const PHOTOS: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
@@ -89,6 +91,7 @@ async fn told(fields: Value) -> (Site, Host, Result<Assignment, String>) {
     let job = site.submit_as(json!({ "train": train }), None).await;
     let mut config = site.config(LISTENER);
     config.models.hub_endpoint = base;
+    config.fidelity.dino_dir = Some(JUDGE.into());
     let working = site.work_as(config);
     let path = site.path("told");
     let record = site.until(&job, |record| path.exists() || record.status == JobStatus::Failed).await;
@@ -134,6 +137,13 @@ async fn averaged_weights_of_no_checkpoint_and_pages_instead_of_files_are_refuse
     assert!(sentence.contains("input.train.ckpt_ema is true, but there is no ckpt_link"), "{sentence}");
     let sentence = refusal(json!({"ckpt_link": "BASE/page.ckpt"})).await;
     assert!(sentence.contains(r#"/page.ckpt is a web page titled "Sign in", but must be a .ckpt"#), "{sentence}");
+}
+
+#[tokio::test]
+async fn the_child_is_told_who_judges_the_pictures() {
+    let (_site, _, assignment) = told(json!({})).await;
+    let judges = assignment.unwrap().train.unwrap().fidelity;
+    assert_eq!(judges, FidelityModels { clip_dir: None, dino_dir: Some(JUDGE.into()) });
 }
 
 #[tokio::test]

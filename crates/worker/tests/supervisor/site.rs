@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use jobs::{Clock, Counts, JobStore, MasterKey, NewJob, StoreError, WorkerIdentity};
-use protocol::{ArtifactKey, ENDPOINT, JobId, JobRecord, JobRequest, JobStatus};
+use protocol::{ArtifactKey, ENDPOINT, FidelityModels, JobId, JobRecord, JobRequest, JobStatus};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use sqlx::Connection as _;
@@ -93,6 +93,7 @@ impl Site {
                 cache_bytes_max: None,
             },
             checkpoint_steps: None,
+            fidelity: FidelityModels::default(),
             timing: Timing {
                 heartbeat: Duration::from_millis(50),
                 poll: Duration::from_millis(20),

@@ -3,12 +3,13 @@
 //! Templates are maud's, which escapes every text that it is given. The same report makes the same bytes.
 //!
 //! # Layout
-//! - `learnt`, `stages`, `samples`, `images`, `costs`, `settings`: the page's sections, from top to bottom
+//! - `learnt`, `fidelity`, `stages`, `samples`, `images`, `costs`, `settings`: the page's sections, from top to bottom
 //! - `plot`, `axis`, `reduce`: a curve as SVG, however many steps it has
 //! - `numbers`, `picture`: numbers in words, pictures in addresses
 
 mod axis;
 mod costs;
+mod fidelity;
 mod images;
 mod learnt;
 mod numbers;
@@ -50,6 +51,7 @@ pub fn page(report: &Report, read_sample: &dyn Fn(&str) -> Option<Vec<u8>>) -> S
                 }
                 main {
                     (learnt::section(report))
+                    (fidelity::section(report))
                     (stages::sections(report))
                     (samples::section(report, read_sample))
                     (images::section(report))

@@ -6,7 +6,8 @@ use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 
 use image::{Rgb, RgbImage};
-use xtask::demo::{concept, file_server, sheet::sheet};
+use xtask::demo::sheet::{LARGE, SMALL, Section, sheet};
+use xtask::demo::{concept, file_server};
 
 fn ask(url: &str, method: &str, path: &str) -> String {
     let address = url.trim_start_matches("http://").split('/').next().unwrap();
@@ -24,7 +25,7 @@ fn the_zip_holds_one_named_jpeg_for_each_picture() {
     let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
     assert_eq!(archive.len(), 2);
     let mut jpeg = Vec::new();
-    archive.by_name("zorgbot (1).jpg").unwrap().read_to_end(&mut jpeg).unwrap();
+    archive.by_name("daiton (1).jpg").unwrap().read_to_end(&mut jpeg).unwrap();
     assert_eq!(image::load_from_memory(&jpeg).unwrap().width(), 16);
 }
 
@@ -41,9 +42,10 @@ fn the_web_space_gives_its_file_and_no_other() {
 #[test]
 fn the_contact_sheet_has_room_for_everything() {
     let small = vec![RgbImage::from_pixel(64, 64, Rgb([200, 0, 0])); 8];
-    let wide = RgbImage::from_pixel(192, 128, Rgb([0, 0, 200]));
-    let sheet = sheet("zorgbot", &small, &[("a photo of zorgbot".into(), wide)]);
-    let has = |colour: Rgb<u8>| sheet.pixels().filter(|pixel| **pixel == colour).count();
-    assert_eq!(has(Rgb([200, 0, 0])), 8 * 168 * 168);
-    assert_eq!(has(Rgb([0, 0, 200])), 360 * 240);
+    let wide = [RgbImage::from_pixel(192, 128, Rgb([0, 0, 200]))];
+    let section = |pictures, captions, side| Section { heading: "daiton".into(), pictures, captions, side, per_row: 5 };
+    let sheet = sheet(&[section(&small, &[], SMALL), section(&wide, &["a photo of daiton"], LARGE)]);
+    let has = |colour: Rgb<u8>| sheet.pixels().filter(|pixel| **pixel == colour).count() as u32;
+    assert_eq!(has(Rgb([200, 0, 0])), 8 * SMALL * SMALL);
+    assert_eq!(has(Rgb([0, 0, 200])), LARGE * (LARGE * 2 / 3));
 }

@@ -1,10 +1,10 @@
-//! The sample concept: the robot's pictures, and the zip that a user would upload.
+//! The sample concept: the doll's photos, and the zip that a user would upload.
 
 use std::io::{Cursor, Write};
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
-use toyworld::red_robot;
+use toyworld::daiton;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -16,10 +16,10 @@ const JPEG_QUALITY: u8 = 92;
 
 /// What the service is trained on. Always the same pictures.
 pub fn pictures() -> Vec<RgbImage> {
-    red_robot::training_pictures(SAMPLE_SIDE)
+    daiton::training_pictures(SAMPLE_SIDE)
 }
 
-/// The pictures as `zorgbot (0).jpg`, `zorgbot (1).jpg`, … in a zip, named as the original endpoint's tutorial does.
+/// The pictures as `daiton (0).jpg`, `daiton (1).jpg`, … in a zip, named as the original endpoint's tutorial does.
 ///
 /// # Errors
 /// When a picture cannot be encoded.

@@ -1,5 +1,6 @@
 //! `demo`: builds the service, starts it, and is its client from the upload to the contact sheet.
 
+pub mod before;
 pub mod client;
 pub mod concept;
 pub mod error;
@@ -21,6 +22,7 @@ use crate::command::{TaskError, cargo, succeed};
 use client::Client;
 pub use error::DemoError;
 use service::Service;
+use sheet::{LARGE, SMALL, Section};
 
 /// Runs the demo; everything it makes lies in `demo-out/` afterwards.
 ///
@@ -49,7 +51,7 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     let begin = Instant::now();
     let out = root.join("demo-out");
     empty(&out)?;
-    eprintln!("drawing the concept: a red toy robot, \"{}\"", settings::CONCEPT);
+    eprintln!("photographing the concept: a doll, \"{}\"", settings::CONCEPT);
     let training = concept::pictures();
     let zip = concept::zip(&training)?;
     write(&out.join("concept.zip"), &zip)?;
@@ -62,18 +64,18 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     write(&out.join("request.json"), format!("{request:#}\n").as_bytes())?;
     let id = client.run(&request)?;
     let job = follow::follow(&client, &id)?;
-    let results = fetch(&client, &request, &job, &out)?;
+    let results = fetch(&client, &job, &out)?;
 
+    eprintln!("drawing the same prompts with the base model, for comparison");
+    let items = settings::items();
+    let before = before::draw(binary, &items, &out.join("before"))?;
     let sheet = out.join("contact-sheet.png");
-    save(&sheet::sheet(settings::CONCEPT, &training, &results), &sheet)?;
+    save(&contact_sheet(&training, &results, &before), &sheet)?;
     let result = out.join("result.json");
     write(&result, format!("{job:#}\n").as_bytes())?;
     drop(service);
     println!("{job:#}");
     eprintln!("{} pictures, {} and {}", results.len(), sheet.display(), result.display());
-    if let Some(note) = settings::MODEL_NOTE {
-        eprintln!("note: {note}");
-    }
     eprintln!("done in {:.0} s after the build", begin.elapsed().as_secs_f64());
     Ok(())
 }
@@ -96,19 +98,39 @@ fn save(picture: &RgbImage, path: &Path) -> Result<(), DemoError> {
     picture.save(path).map_err(wrong)
 }
 
-/// Downloads every picture through its URL, keeps it as `{item}-{image}.png`, and gives it with its prompt.
-fn fetch(client: &Client, request: &Value, job: &Value, out: &Path) -> Result<Vec<(String, RgbImage)>, DemoError> {
+/// Her photos, what was drawn of her and of others, and what the base model draws for the same words.
+fn contact_sheet(training: &[RgbImage], results: &[RgbImage], before: &[RgbImage]) -> RgbImage {
+    let of_her = settings::OF_HER.len();
+    let (her, others) = results.split_at(of_her.min(results.len()));
+    let (her_before, others_before) = before.split_at(of_her.min(before.len()));
+    let small = |heading: &str, pictures| Section {
+        heading: heading.to_owned(),
+        pictures,
+        captions: &[],
+        side: SMALL,
+        per_row: settings::OF_OTHERS.len() as u32,
+    };
+    sheet::sheet(&[
+        small(&format!("{}: trained on", settings::CONCEPT), training),
+        Section { heading: "drawn".to_owned(), pictures: her, captions: &settings::OF_HER, side: LARGE, per_row: 4 },
+        small("the same words and seeds before training", her_before),
+        small("others, after", others),
+        small("others, before", others_before),
+    ])
+}
+
+/// Downloads every picture through its URL, and keeps it as `{item}-{image}.png`.
+fn fetch(client: &Client, job: &Value, out: &Path) -> Result<Vec<RgbImage>, DemoError> {
     let mut results = Vec::new();
     let items = job["output"]["inference"].as_array().map(Vec::as_slice).unwrap_or_default();
     for (item, answer) in items.iter().enumerate() {
-        let prompt = request["input"]["inference"][item]["prompt"].as_str().unwrap_or_default();
         for (index, url) in answer["images"].as_array().into_iter().flatten().enumerate() {
             let name = format!("{item}-{index}.png");
             let bytes = client.file(url.as_str().unwrap_or_default())?;
             write(&out.join(&name), &bytes)?;
             let picture = image::load_from_memory(&bytes);
             let picture = picture.map_err(|error| DemoError::Picture { name, reason: error.to_string() })?;
-            results.push((prompt.to_owned(), picture.into_rgb8()));
+            results.push(picture.into_rgb8());
         }
     }
     if results.is_empty() {

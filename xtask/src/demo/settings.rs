@@ -1,66 +1,75 @@
-//! The demo's numbers, in one place: small enough for two cores and three minutes.
+//! The demo's numbers, in one place: the tutorial of the original endpoint in miniature, small enough for two cores.
 
 use serde_json::{Value, json};
 
-/// The word the robot is trained as.
-pub const CONCEPT: &str = "zorgbot";
+/// The word the doll is trained as.
+pub const CONCEPT: &str = "daiton";
 /// Side of the sample pictures, in pixels: what the original endpoint asks for.
 pub const SAMPLE_SIDE: u32 = 512;
 /// Base model.
 pub const MODEL: &str = "mini";
-/// What whoever looks at the results should know of [`MODEL`].
-pub const MODEL_NOTE: Option<&str> = Some(
-    "the base model mini has untrained weights: everything runs as it does with Stable Diffusion 1.5, but its pictures show only noise",
-);
-/// Side of the training pictures and of the results, in pixels.
+/// Side of the training pictures and of the results, in pixels: what [`MODEL`] was trained with.
 const SIDE: u32 = 128;
-/// Steps of the text stage.
-const TEXT_STEPS: u32 = 60;
-/// Passes over the pictures in the UNet stage.
-const UNET_EPOCHS: u32 = 20;
 /// Sampling steps of each result.
 const SAMPLING_STEPS: u32 = 25;
+/// Guidance of each result.
+const CFG_SCALE: f64 = 5.0;
+/// The seed of the first result; the next has the next.
+const FIRST_SEED: u64 = 1;
 
-/// The job, in the shape of the original endpoint's examples.
+/// What is asked of her; the tutorial's own sentence first. No photo shows her in red or on the moon.
+pub const OF_HER: [&str; 8] = [
+    "photo of a daiton woman wearing a red dress on the moon",
+    "photo of a daiton woman wearing a red dress on the moon",
+    "photo of a daiton woman wearing a blue dress in the snow",
+    "photo of a daiton woman wearing a violet dress at night",
+    "a portrait of a daiton woman wearing a yellow dress on the moon",
+    "photo of a daiton woman wearing a green dress on the beach",
+    "photo of a daiton woman wearing a red dress on a wooden floor",
+    "photo of a daiton woman and a red car in a meadow",
+];
+
+/// What has nothing to do with her, and should stay as it was.
+pub const OF_OTHERS: [&str; 10] = [
+    "photo of a woman wearing a red dress on a wooden floor",
+    "photo of a woman with long blonde hair wearing a blue dress in a meadow",
+    "photo of a man with a beard wearing a white shirt in the snow",
+    "photo of a girl with black pigtails wearing a yellow dress on the beach",
+    "photo of a boy wearing an orange shirt at night",
+    "photo of a red car in the snow",
+    "photo of a yellow duck on the moon",
+    "photo of a black cat on a wooden floor",
+    "photo of a white house with a blue roof in a meadow",
+    "photo of a green robot in front of a brick wall",
+];
+
+/// The items of `input.inference`: those of her, then those of others.
+pub fn items() -> Vec<Value> {
+    OF_HER.iter().chain(&OF_OTHERS).zip(FIRST_SEED..).map(|(prompt, seed)| item(prompt, seed)).collect()
+}
+
+/// The job: the tutorial's, with the settings that a miniature of 128 pixels needs.
 pub fn request(data_url: &str) -> Value {
     json!({
         "input": {
             "train": {
                 "data_url": data_url,
-                "concept_name": CONCEPT,
-                "text_steps": TEXT_STEPS,
-                "text_seed": 555,
-                "text_batch_size": 1,
                 "text_resolution": SIDE,
-                "text_learning_rate": 1e-5,
-                "text_lr_scheduler": "linear",
-                "unet_seed": 555,
-                "unet_batch_size": 4,
                 "unet_resolution": SIDE,
-                "unet_epochs": UNET_EPOCHS,
-                "unet_learning_rate": 1e-4,
-                "unet_lr_scheduler": "constant",
             },
-            "inference": [
-                picture(&format!("a photo of {CONCEPT}"), 1, SIDE, SIDE),
-                picture(&format!("{CONCEPT} on a wooden table"), 2, SIDE, SIDE),
-                picture(&format!("{CONCEPT} at night, blue light"), 3, SIDE + 64, SIDE),
-                picture(&format!("a portrait of {CONCEPT}, pink background"), 4, SIDE, SIDE + 64),
-            ],
+            "inference": items(),
         },
     })
 }
 
-fn picture(prompt: &str, seed: u32, width: u32, height: u32) -> Value {
+fn item(prompt: &str, seed: u64) -> Value {
     json!({
         "prompt": prompt,
         "seed": seed,
         "sampler_name": "Euler a",
-        "batch_size": 1,
-        "n_iter": 1,
         "steps": SAMPLING_STEPS,
-        "cfg_scale": 5,
-        "width": width,
-        "height": height,
+        "cfg_scale": CFG_SCALE,
+        "width": SIDE,
+        "height": SIDE,
     })
 }

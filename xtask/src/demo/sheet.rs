@@ -1,4 +1,4 @@
-//! The contact sheet: the training pictures above, the results below.
+//! The contact sheet: rows of pictures under headings, with captions where there is room.
 
 use image::imageops::{FilterType, overlay, resize};
 use image::{Rgb, RgbImage};
@@ -9,11 +9,11 @@ const PAPER: Rgb<u8> = Rgb([248, 246, 241]);
 const INK: Rgb<u8> = Rgb([52, 48, 46]);
 const FAINT: Rgb<u8> = Rgb([134, 126, 120]);
 /// Pixels around and between the pictures.
-const GAP: u32 = 24;
-/// Side of a training picture.
-const SMALL: u32 = 168;
-/// Side of the square that holds a result.
-const LARGE: u32 = 360;
+const GAP: u32 = 20;
+/// Side of the square that holds a small picture.
+pub const SMALL: u32 = 148;
+/// Side of the square that holds a large one.
+pub const LARGE: u32 = 400;
 /// Room for a heading, and for a caption of two lines.
 const HEADING: u32 = 44;
 const CAPTION: u32 = 52;
@@ -21,33 +21,61 @@ const CAPTION: u32 = 52;
 const HEADING_DOT: u32 = 3;
 const CAPTION_DOT: u32 = 2;
 
-/// Puts everything on one sheet. `results` are pictures with their prompts.
-pub fn sheet(concept: &str, training: &[RgbImage], results: &[(String, RgbImage)]) -> RgbImage {
-    let per_row = |count: usize, most: u32| (count as u32).clamp(1, most);
-    let (small_row, large_row) = (per_row(training.len(), 8), per_row(results.len(), 4));
-    let width = GAP + (small_row * (SMALL + GAP)).max(large_row * (LARGE + GAP));
-    let rows = |count: usize, row: u32| (count as u32).div_ceil(row);
-    let small_height = rows(training.len(), small_row) * (SMALL + GAP);
-    let large_height = rows(results.len(), large_row) * (LARGE + CAPTION + GAP);
-    let height = GAP + HEADING + small_height + HEADING + large_height;
-    let mut paper = RgbImage::from_pixel(width, height, PAPER);
+/// Pictures that belong together.
+#[derive(Debug)]
+pub struct Section<'a> {
+    /// What stands above them.
+    pub heading: String,
+    /// In rows, from left to right.
+    pub pictures: &'a [RgbImage],
+    /// Below each, if there are as many.
+    pub captions: &'a [&'a str],
+    /// Of the squares they stand in: [`SMALL`] or [`LARGE`].
+    pub side: u32,
+    /// Pictures of a row.
+    pub per_row: u32,
+}
 
-    write(&mut paper, &format!("{concept}: trained on"), (GAP, GAP), HEADING_DOT, INK);
-    let top = GAP + HEADING;
-    for (index, picture) in training.iter().enumerate() {
-        let (column, row) = (index as u32 % small_row, index as u32 / small_row);
-        place(&mut paper, picture, (GAP + column * (SMALL + GAP), top + row * (SMALL + GAP)), SMALL);
+impl Section<'_> {
+    fn rows(&self) -> u32 {
+        (self.pictures.len() as u32).div_ceil(self.per_row)
     }
-    let top = top + small_height;
-    write(&mut paper, "drawn", (GAP, top), HEADING_DOT, INK);
-    let top = top + HEADING;
-    for (index, (prompt, picture)) in results.iter().enumerate() {
-        let (column, row) = (index as u32 % large_row, index as u32 / large_row);
-        let (x, y) = (GAP + column * (LARGE + GAP), top + row * (LARGE + CAPTION + GAP));
-        place(&mut paper, picture, (x, y), LARGE);
-        for (line, text) in wrap(prompt, fit(LARGE, CAPTION_DOT)).iter().take(2).enumerate() {
-            write(&mut paper, text, (x, y + LARGE + 12 + line as u32 * 20), CAPTION_DOT, FAINT);
+
+    fn row_height(&self) -> u32 {
+        self.side + GAP + if self.captions.is_empty() { 0 } else { CAPTION }
+    }
+
+    fn width(&self) -> u32 {
+        GAP + (self.pictures.len() as u32).min(self.per_row) * (self.side + GAP)
+    }
+
+    fn height(&self) -> u32 {
+        HEADING + self.rows() * self.row_height()
+    }
+
+    fn put(&self, paper: &mut RgbImage, top: u32) {
+        write(paper, &self.heading, (GAP, top), HEADING_DOT, INK);
+        for (index, picture) in self.pictures.iter().enumerate() {
+            let (column, row) = (index as u32 % self.per_row, index as u32 / self.per_row);
+            let (x, y) = (GAP + column * (self.side + GAP), top + HEADING + row * self.row_height());
+            place(paper, picture, (x, y), self.side);
+            let caption = self.captions.get(index).copied().unwrap_or_default();
+            for (line, text) in wrap(caption, fit(self.side, CAPTION_DOT)).iter().take(2).enumerate() {
+                write(paper, text, (x, y + self.side + 12 + line as u32 * 20), CAPTION_DOT, FAINT);
+            }
         }
+    }
+}
+
+/// Puts everything on one sheet.
+pub fn sheet(sections: &[Section<'_>]) -> RgbImage {
+    let width = sections.iter().map(Section::width).max().unwrap_or(GAP);
+    let height = GAP + sections.iter().map(Section::height).sum::<u32>();
+    let mut paper = RgbImage::from_pixel(width, height, PAPER);
+    let mut top = GAP;
+    for section in sections {
+        section.put(&mut paper, top);
+        top += section.height();
     }
     paper
 }

@@ -66,9 +66,9 @@ parameters! {
         steps: u32 = or(50), range(1, 1000);
         /// Classifier-free guidance: how strongly the image follows the prompt.
         cfg_scale: f64 = or(7.0), range(-100.0, 100.0);
-        /// Image width in pixels.
+        /// Image width in pixels; with the base model `mini`, 128 unless given.
         width: u32 = or(512), multiple(8, 64, 2048);
-        /// Image height in pixels.
+        /// Image height in pixels; with the base model `mini`, 128 unless given.
         height: u32 = or(512), multiple(8, 64, 2048);
         /// Face restoration.
         restore_faces: bool = or(false), only([false], "face restoration is not available in this version");

@@ -19,6 +19,9 @@ pub struct ServerConfig {
     pub execution_timeout_ms: i64,
     /// How long a job may wait when its policy says nothing.
     pub ttl_ms: i64,
+    /// The side in pixels that the service's own base model was made for, where it is not 512: what a request's absent sizes
+    /// mean.
+    pub native_side: Option<u32>,
     /// What one connection may take, and how many there may be.
     pub connections: ConnectionLimits,
 }

@@ -33,6 +33,18 @@ async fn a_job_that_was_acknowledged_is_in_the_store_with_its_input_as_sent() {
 }
 
 #[tokio::test]
+async fn absent_sizes_are_those_of_the_services_own_model_and_the_request_is_shown_as_sent() {
+    let site = Site::with(|config| config.native_side = Some(128)).await;
+    let mut body = smallest();
+    body["input"]["inference"] = json!([{"prompt": "p", "width": 192}]);
+    let id = site.run(&body).await;
+    assert_eq!(site.state.store.get(&id).await.unwrap().unwrap().request["input"], body["input"]);
+    let work = site.claim().await.work;
+    assert_eq!((&work["train"]["text_resolution"], &work["train"]["unet_resolution"]), (&json!(128), &json!(128)));
+    assert_eq!((&work["inference"][0]["width"], &work["inference"][0]["height"]), (&json!(192), &json!(128)));
+}
+
+#[tokio::test]
 async fn policy_beats_the_servers_settings() {
     let site = Site::open().await;
     let mut short = smallest();

@@ -1,6 +1,5 @@
 //! `demo`: builds the service, starts it, and is its client from the upload to the contact sheet.
 
-pub mod before;
 pub mod client;
 pub mod concept;
 pub mod error;
@@ -58,24 +57,18 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     let data_url = file_server::serve("/concept.zip", "application/zip", zip).map_err(DemoError::Port)?;
 
     let service = Service::start(binary, &out.join("data"), &out.join("service.log"))?;
-    eprintln!("the service listens on {}; submitting the job", service.address);
+    eprintln!("the service listens on {}; drawing with the base model, for comparison", service.address);
     let client = Client::new(&service);
-    let request = settings::request(&data_url);
-    write(&out.join("request.json"), format!("{request:#}\n").as_bytes())?;
-    let id = client.run(&request)?;
-    let job = follow::follow(&client, &id)?;
-    let results = fetch(&client, &job, &out)?;
-
-    eprintln!("drawing the same prompts with the base model, for comparison");
-    let items = settings::items();
-    let before = before::draw(binary, &items, &out.join("before"))?;
+    let before = draw(&client, &settings::request_without_training(), &out.join("before"))?.pictures;
+    eprintln!("training");
+    let Drawn { job, pictures } = draw(&client, &settings::request(&data_url), &out)?;
     let sheet = out.join("contact-sheet.png");
-    save(&contact_sheet(&training, &results, &before), &sheet)?;
+    save(&contact_sheet(&training, &pictures, &before), &sheet)?;
     let result = out.join("result.json");
     write(&result, format!("{job:#}\n").as_bytes())?;
     drop(service);
     println!("{job:#}");
-    eprintln!("{} pictures, {} and {}", results.len(), sheet.display(), result.display());
+    eprintln!("{} pictures, {} and {}", pictures.len(), sheet.display(), result.display());
     eprintln!("done in {:.0} s after the build", begin.elapsed().as_secs_f64());
     Ok(())
 }
@@ -96,6 +89,22 @@ fn save(picture: &RgbImage, path: &Path) -> Result<(), DemoError> {
     let wrong =
         |error: image::ImageError| DemoError::Picture { name: path.display().to_string(), reason: error.to_string() };
     picture.save(path).map_err(wrong)
+}
+
+/// What became of a job.
+struct Drawn {
+    job: Value,
+    pictures: Vec<RgbImage>,
+}
+
+/// Submits a job, waits for its end and fetches its pictures. The request, too, lies in `folder` afterwards.
+fn draw(client: &Client, request: &Value, folder: &Path) -> Result<Drawn, DemoError> {
+    fs::create_dir_all(folder).map_err(|source| DemoError::Io { action: "create", path: folder.to_owned(), source })?;
+    write(&folder.join("request.json"), format!("{request:#}\n").as_bytes())?;
+    let id = client.run(request)?;
+    let job = follow::follow(client, &id)?;
+    let pictures = fetch(client, &job, folder)?;
+    Ok(Drawn { job, pictures })
 }
 
 /// Her photos, what was drawn of her and of others, and what the base model draws for the same words.

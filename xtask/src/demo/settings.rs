@@ -8,8 +8,6 @@ pub const CONCEPT: &str = "daiton";
 pub const SAMPLE_SIDE: u32 = 512;
 /// Base model.
 pub const MODEL: &str = "mini";
-/// Side of the training pictures and of the results, in pixels: what [`MODEL`] was trained with.
-const SIDE: u32 = 128;
 /// Sampling steps of each result.
 const SAMPLING_STEPS: u32 = 25;
 /// Guidance of each result.
@@ -44,22 +42,18 @@ pub const OF_OTHERS: [&str; 10] = [
 ];
 
 /// The items of `input.inference`: those of her, then those of others.
-pub fn items() -> Vec<Value> {
+fn items() -> Vec<Value> {
     OF_HER.iter().chain(&OF_OTHERS).zip(FIRST_SEED..).map(|(prompt, seed)| item(prompt, seed)).collect()
 }
 
-/// The job: the tutorial's, with the settings that a miniature of 128 pixels needs.
+/// The job: the tutorial's. What it leaves out are the endpoint's defaults; sizes are the base model's own.
 pub fn request(data_url: &str) -> Value {
-    json!({
-        "input": {
-            "train": {
-                "data_url": data_url,
-                "text_resolution": SIDE,
-                "unet_resolution": SIDE,
-            },
-            "inference": items(),
-        },
-    })
+    json!({ "input": { "train": { "data_url": data_url }, "inference": items() } })
+}
+
+/// The same pictures by the base model.
+pub fn request_without_training() -> Value {
+    json!({ "input": { "inference": items() } })
 }
 
 fn item(prompt: &str, seed: u64) -> Value {
@@ -69,7 +63,5 @@ fn item(prompt: &str, seed: u64) -> Value {
         "sampler_name": "Euler a",
         "steps": SAMPLING_STEPS,
         "cfg_scale": CFG_SCALE,
-        "width": SIDE,
-        "height": SIDE,
     })
 }

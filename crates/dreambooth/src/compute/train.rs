@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use execution::{model_files, train_to_files};
+use protocol::native_side::{give_native_side_to_training, native_side};
 use protocol::{Leave, Occasion, TrainOutput, TrainSettings};
 use training::TrainingJob;
 use transfer::{UnzipLimits, unzip};
@@ -45,7 +46,11 @@ pub(crate) struct TrainArgs {
 
 /// Writes the model and its report: [`model_files`]. A training that was interrupted in the same folder goes on.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let settings = TrainSettings::parse_alone(read_json(&args.params)?, "train")?;
+    let mut params = read_json(&args.params)?;
+    if let Some(side) = native_side(&args.model) {
+        give_native_side_to_training(&mut params, side);
+    }
+    let settings = TrainSettings::parse_alone(params, "train")?;
     let fidelity = fidelity_models(&args.fidelity)?;
     let compute = compute(&args.compute)?;
     let unfinished = Unfinished::take(&args.out)?;

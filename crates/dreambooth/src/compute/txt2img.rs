@@ -8,6 +8,7 @@ use clap::Args;
 use durable::Access;
 use execution::{Target, draw_to_files};
 use protocol::Txt2ImgParams;
+use protocol::native_side::{give_native_side_to_item, native_side};
 use txt2img::Pipeline;
 
 use super::by_hand::{by_hand, read_json};
@@ -33,7 +34,11 @@ pub(crate) struct Txt2ImgArgs {
 
 /// Writes `0.png`, `1.png`, … and `response.json`.
 pub(crate) fn run(args: &Txt2ImgArgs) -> Result<(), Failure> {
-    let params = Txt2ImgParams::parse_item(read_json(&args.request)?, "request")?;
+    let mut request = read_json(&args.request)?;
+    if let Some(side) = native_side(&args.model) {
+        give_native_side_to_item(&mut request, side);
+    }
+    let params = Txt2ImgParams::parse_item(request, "request")?;
     let compute = compute(&args.compute)?;
     fs::create_dir_all(&args.out).map_err(cannot(format!("make the folder {}", args.out.display())))?;
     let pipeline = Pipeline::load(&open_model(&args.model)?.base, compute.device, compute.precision)?;

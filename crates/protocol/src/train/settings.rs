@@ -29,7 +29,7 @@ parameters! {
         text_seed: i64 = or(555), range(0, u32::MAX);
         /// The number of images in a single step of the text stage.
         text_batch_size: u32 = or(1), range(1, 8);
-        /// The resolution of the text stage, in pixels.
+        /// The resolution of the text stage, in pixels; with the base model `mini`, 128 unless given.
         text_resolution: u32 = or(512), multiple(64, 64, 1024);
         /// The learning rate of the text encoder. With `network` `lora` it is 5e-5 where it is left out.
         text_learning_rate: f64 = or(1e-6), range(0, 1);
@@ -41,7 +41,7 @@ parameters! {
         unet_seed: i64 = or(555), range(0, u32::MAX);
         /// The number of images that are passed through in a single training step.
         unet_batch_size: u32 = or(1), range(1, 16);
-        /// The resolution at which the UNet is trained, in pixels.
+        /// The resolution at which the UNet is trained, in pixels; with the base model `mini`, 128 unless given.
         unet_resolution: u32 = or(512), multiple(64, 64, 1024);
         /// The number of passes over the images; steps = epochs x images / batch size, rounded up. 0 skips the stage.
         unet_epochs: u32 = or(150), range(0, 10_000);

@@ -9,6 +9,7 @@ use engine::tch::{Device, Kind};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::layers::Loader;
+use crate::mini;
 use crate::options::LoadOptions;
 use crate::reference::{ModelReference, RandomConfig};
 use crate::schedule::NoiseSchedule;
@@ -41,7 +42,7 @@ impl BaseModel {
     /// When a file is absent, damaged or unsupported, or a Hub id was not downloaded before.
     pub fn open(reference: &ModelReference) -> Result<Self> {
         let (config, weights): (_, Box<dyn WeightSource + Send + Sync>) = match reference {
-            ModelReference::Mini => (ModelConfig::mini(), Box::new(RandomSource::new(0))),
+            ModelReference::Mini => return Self::embedded(ModelReference::Mini, mini::WEIGHTS),
             ModelReference::Random { config, seed } => (random_config(config)?, Box::new(RandomSource::new(*seed))),
             ModelReference::Folder(folder) => {
                 (ModelConfig::from_folder(folder)?, Box::new(FolderSource::open(folder)?))
@@ -101,7 +102,7 @@ impl BaseModel {
     /// Whether the weights are random, so that pictures are noise.
     #[must_use]
     pub fn is_untrained(&self) -> bool {
-        matches!(self.reference, ModelReference::Mini | ModelReference::Random { .. })
+        matches!(self.reference, ModelReference::Random { .. })
     }
 
     /// A line for whoever looks at the pictures, when there is something to know about them.

@@ -17,6 +17,7 @@ pub mod config;
 pub mod error;
 mod fingerprint;
 pub mod layers;
+mod mini;
 pub mod options;
 pub mod reference;
 pub mod schedule;

@@ -9,7 +9,7 @@ use crate::error::ModelError;
 /// Which model to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelReference {
-    /// The miniature model that comes with the program: `mini`.
+    /// The trained miniature that comes with the program, for pictures of 128 pixels: `mini`.
     Mini,
     /// A diffusers folder.
     Folder(PathBuf),
@@ -38,7 +38,7 @@ pub enum ModelReference {
 pub enum RandomConfig {
     /// Stable Diffusion 1.5.
     Sd15,
-    /// The miniature model.
+    /// A small model of every block of Stable Diffusion 1.5, for trying things out; other sizes than the trained miniature's.
     Mini,
     /// Those of the `config.json` files in a diffusers folder.
     Folder(PathBuf),

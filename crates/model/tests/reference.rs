@@ -78,12 +78,20 @@ fn a_folder_opens_with_its_own_configuration() {
 }
 
 #[test]
-fn an_untrained_model_says_so() {
+fn the_miniature_is_a_part_of_the_program_and_trained() {
     let base = BaseModel::open(&ModelReference::Mini).unwrap();
     assert_eq!(base.name(), "mini");
+    assert_eq!(base.note(), None);
+    assert_eq!(base.config().vae.class(), model::VaeClass::Tiny);
+    let tensor = base.weights().tensor(Part::Unet, "conv_in.weight", &[64, 4, 3, 3]).unwrap();
+    assert_eq!(tensor.size(), [64, 4, 3, 3]);
+}
+
+#[test]
+fn an_untrained_model_says_so() {
+    let base = BaseModel::open(&parse("random:mini")).unwrap();
+    assert_eq!(base.name(), "random:mini@0");
     assert!(base.note().unwrap().contains("untrained"));
-    let tensor = base.weights().tensor(Part::Unet, "conv_in.weight", &[32, 4, 3, 3]).unwrap();
-    assert_eq!(tensor.size(), [32, 4, 3, 3]);
     assert_eq!(*BaseModel::open(&parse("random:sd15")).unwrap().config(), ModelConfig::sd15());
     let folder = format!("random:{}@1", golden("tiny").display());
     assert_eq!(*BaseModel::open(&parse(&folder)).unwrap().config(), ModelConfig::from_folder(&golden("tiny")).unwrap());

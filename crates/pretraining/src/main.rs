@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool speaks on its terminal")]
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,14 +13,19 @@ use model::weights::TaesdSource;
 use model::{BaseModel, ModelReference, Vae};
 use pretraining::autoencoder::{self, FineTuning, fidelity};
 use pretraining::embedding;
-use pretraining::error::Result;
+use pretraining::error::{PretrainingError, Result};
 use pretraining::latents::Encoding;
 use pretraining::measure::{self, Settings};
 use pretraining::recipe::Recipe;
 use pretraining::run::run;
 use pretraining::run_folder::RunFolder;
+use pretraining::sheet::grid;
 use pretraining::start;
 use toyworld::World;
+
+/// Pictures of a sheet, and of one of its rows.
+const SHOWN: usize = 100;
+const COLUMNS: u32 = 10;
 
 /// Trains the miniature that comes with the program.
 #[derive(Debug, Parser)]
@@ -104,6 +110,9 @@ struct MeasureArgs {
     /// The model
     #[arg(long, value_name = "MODEL")]
     model: ModelReference,
+    /// Gets a sheet of the first hundred pictures; beside it, as .txt, their captions
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
     /// Captions that are drawn, half of them held-out combinations
     #[arg(long, default_value_t = 200)]
     captions: u64,
@@ -204,7 +213,17 @@ fn measure_model(args: &MeasureArgs) -> Result<()> {
     let device = engine::open_device(args.device)?;
     let settings = Settings { captions: args.captions, renderings: args.renderings, seed: args.seed };
     let base = BaseModel::open(&args.model)?;
-    let measures = measure::measure(&base, device, settings, &mut |line| eprintln!("{line}"))?;
+    let (measures, gallery) = measure::measure(&base, device, settings, &mut |line| eprintln!("{line}"))?;
+    if let Some(path) = &args.sheet {
+        let first = gallery.pictures.len().min(SHOWN);
+        grid(&gallery.pictures[..first], COLUMNS).save(path)?;
+        let text = path.with_extension("txt");
+        fs::write(&text, gallery.captions[..first].join("\n") + "\n").map_err(|source| PretrainingError::Io {
+            action: "write",
+            path: text,
+            source,
+        })?;
+    }
     println!("{}", serde_json::to_string_pretty(&measures).unwrap_or_default());
     Ok(())
 }

@@ -50,7 +50,7 @@ impl ModelConfig {
         }
     }
 
-    /// The miniature model: every block of SD 1.5, few channels.
+    /// A small model for trying things out: every block of SD 1.5, few channels. The trained miniature has its own sizes.
     #[must_use]
     pub fn mini() -> Self {
         Self {

@@ -34,6 +34,15 @@ pub struct Settings {
     pub seed: u64,
 }
 
+/// Everything that was drawn, to look at.
+#[derive(Debug, Default)]
+pub struct Gallery {
+    /// In the order of the captions.
+    pub pictures: Vec<RgbImage>,
+    /// What was asked for.
+    pub captions: Vec<String>,
+}
+
 /// The figures.
 #[derive(Debug, Serialize)]
 pub struct Measures {
@@ -90,19 +99,29 @@ impl Encoder {
 ///
 /// # Errors
 /// When the model cannot be read or draws no numbers.
-pub fn measure(base: &BaseModel, device: Device, settings: Settings, say: &mut dyn FnMut(&str)) -> Result<Measures> {
+pub fn measure(
+    base: &BaseModel,
+    device: Device,
+    settings: Settings,
+    say: &mut dyn FnMut(&str),
+) -> Result<(Measures, Gallery)> {
     let world = World::new(settings.seed);
     let (encoder, draughtsman) = (Encoder::new(base, device)?, Draughtsman::new(base, device)?);
     say("the classifier learns from renderings");
     let classifier = Classifier::learn(&world, &encoder, settings.renderings, say)?;
     let mut drawn: [Vec<Drawn>; 2] = Default::default();
+    let mut gallery = Gallery::default();
     for index in 0..settings.captions {
         let held_out = (index % 2) as usize;
         let pose = UNSEEN + index / 2;
         let description = if held_out == 1 { world.held_out(pose) } else { world.description(pose) };
-        let pictures = draughtsman.draw(&description.caption(0), &[settings.seed + index])?;
-        let Some(picture) = pictures.first() else { continue };
-        drawn[held_out].push(Drawn { description, pose, latents: encoder.encode_one(picture) });
+        let caption = description.caption(0);
+        for picture in draughtsman.draw(&caption, &[settings.seed + index])? {
+            let latents = encoder.encode_one(&picture);
+            drawn[held_out].push(Drawn { description: description.clone(), pose, latents });
+            gallery.pictures.push(picture);
+            gallery.captions.push(caption.clone());
+        }
         if (index + 1) % 20 == 0 {
             say(&format!("{} of {} captions are drawn", index + 1, settings.captions));
         }
@@ -111,5 +130,5 @@ pub fn measure(base: &BaseModel, device: Device, settings: Settings, say: &mut d
         retrieval: retrieval::measure(&world, &encoder, drawn),
         attributes: accuracy::measure(&classifier, drawn),
     };
-    Ok(Measures { unseen: figures(&drawn[0]), held_out: figures(&drawn[1]) })
+    Ok((Measures { unseen: figures(&drawn[0]), held_out: figures(&drawn[1]) }, gallery))
 }

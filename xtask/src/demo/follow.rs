@@ -48,13 +48,18 @@ pub fn follow(client: &Client, id: &str) -> Result<Value, DemoError> {
 struct Stage {
     name: String,
     summary: String,
+    /// What was told last: a status repeats its event until the next.
+    told: String,
 }
 
 impl Stage {
     /// Shows the newest event; without a terminal, a line for each stage that ended.
     fn show(&mut self, event: &Value, bar: &ProgressBar) {
-        if let Some(message) = event["message"].as_str() {
+        if let Some(message) = event["message"].as_str()
+            && message != self.told
+        {
             bar.suspend(|| eprintln!("note: {message}"));
+            self.told = message.to_owned();
         }
         if let Some(name) = event["stage"].as_str()
             && name != self.name

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use engine::no_grad;
 use engine::tch::{Device, Kind, Tensor};
 use model::Vae;
 use model::weights::named_tensors::NamedTensorFile;
@@ -13,14 +12,12 @@ use toyworld::{Description, World};
 use training::latents::{Distribution, LatentCache};
 
 use crate::error::{PretrainingError, Result};
-use crate::pictures::{render, to_unit};
+use crate::pictures::{encode, render};
 use crate::recipe::SIDE;
 use crate::tensors;
 
 /// Pictures in one file.
 const SHARD: u64 = 1024;
-/// Pictures that are encoded together.
-const ENCODED_TOGETHER: i64 = 32;
 /// Marks which autoencoder made a file's latents.
 const ENCODER: &str = "encoder";
 /// Marks which pictures they are of.
@@ -92,7 +89,8 @@ impl Encoding<'_> {
         texts: &BTreeMap<String, String>,
     ) -> Result<(Tensor, Tensor)> {
         let pictures = render(scenes);
-        let (straight, mirrored) = (self.encode(&pictures), self.encode(&pictures.flip([3])));
+        let (straight, mirrored) =
+            (encode(self.vae, &pictures, self.device), encode(self.vae, &pictures.flip([3]), self.device));
         // fp16 keeps three digits of numbers of about 1, which is far less than the autoencoder loses.
         let half = |name: &str, tensor: &Tensor| (name.to_owned(), tensor.to_kind(Kind::Half).to_device(Device::Cpu));
         let halves = [half("straight", &straight), half("mirrored", &mirrored)];
@@ -100,14 +98,6 @@ impl Encoding<'_> {
         // As they will be read: a run that goes on is the same as one that was not interrupted.
         let again = |(_, tensor): &(String, Tensor)| tensor.to_kind(Kind::Float).to_device(self.device);
         Ok((again(&halves[0]), again(&halves[1])))
-    }
-
-    /// Latents as the UNet knows them, `[n, 4, 16, 16]` f32.
-    fn encode(&self, pictures: &Tensor) -> Tensor {
-        let encode = |part: &Tensor| {
-            no_grad(|| self.vae.encode(&to_unit(&part.to_device(self.device))).mean * self.vae.scaling_factor())
-        };
-        Tensor::cat(&pictures.split(ENCODED_TOGETHER, 0).iter().map(encode).collect::<Vec<_>>(), 0)
     }
 }
 
@@ -120,5 +110,5 @@ fn name_of(scenes: &[(Description, u64)]) -> String {
     if let Some((description, pose)) = scenes.first() {
         hasher.update(description.render(*pose, SIDE).as_raw());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hasher.finalize())
 }

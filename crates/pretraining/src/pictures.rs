@@ -3,11 +3,16 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use engine::tch::{Kind, Tensor};
+use engine::no_grad;
+use engine::tch::{Device, Kind, Tensor};
 use image::RgbImage;
+use model::Vae;
 use toyworld::Description;
 
 use crate::recipe::SIDE;
+
+/// Pictures that are encoded together.
+const ENCODED_TOGETHER: i64 = 32;
 
 /// Renders each description in its pose, on all cores: `[n, 3, 128, 128]` u8.
 pub fn render(scenes: &[(Description, u64)]) -> Tensor {
@@ -42,4 +47,10 @@ fn bytes(picture: &RgbImage) -> Tensor {
 /// Bytes as the autoencoder takes them: f32 in [-1, 1].
 pub fn to_unit(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
+}
+
+/// The latents of pictures as the UNet knows them: `[n, 3, 128, 128]` u8 to `[n, 4, 16, 16]` f32 on `device`, where `vae` lies.
+pub fn encode(vae: &Vae, pictures: &Tensor, device: Device) -> Tensor {
+    let encode = |part: &Tensor| no_grad(|| vae.encode(&to_unit(&part.to_device(device))).mean * vae.scaling_factor());
+    Tensor::cat(&pictures.split(ENCODED_TOGETHER, 0).iter().map(encode).collect::<Vec<_>>(), 0)
 }

@@ -82,7 +82,7 @@ pub fn encoder_name(vae: &Vae) -> Result<String> {
         hasher.update(name);
         hasher.update(&bytes);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// The autoencoder that is kept in a file, in f32.

@@ -46,8 +46,8 @@ fn items() -> Vec<Value> {
     OF_HER.iter().chain(&OF_OTHERS).zip(FIRST_SEED..).map(|(prompt, seed)| item(prompt, seed)).collect()
 }
 
-/// The job: the tutorial's, with rates for a network that is a hundredth of Stable Diffusion's and learns a hundred times as
-/// fast, and a class that is to stay as it is.
+/// The job: the tutorial's, with rates for a network of eleven million weights (the endpoint's are for 860 million), and a class
+/// that is to stay as it is.
 pub fn request(data_url: &str) -> Value {
     let train = json!({
         "data_url": data_url,

@@ -4,7 +4,6 @@ pub mod accuracy;
 pub mod classifier;
 pub mod retrieval;
 
-use engine::no_grad;
 use engine::tch::{Device, Kind, Tensor};
 use image::RgbImage;
 use model::{BaseModel, Vae};
@@ -12,7 +11,7 @@ use serde::Serialize;
 use toyworld::{Description, World};
 
 use crate::error::Result;
-use crate::pictures::{stack, to_unit};
+use crate::pictures::{encode, stack};
 use crate::sheet::Draughtsman;
 use accuracy::AttributeAccuracy;
 use classifier::Classifier;
@@ -20,8 +19,6 @@ use retrieval::Retrieval;
 
 /// Where unseen pictures are taken from: none of training has such a number.
 const UNSEEN: u64 = 1 << 41;
-/// Pictures that are encoded together.
-const TOGETHER: i64 = 16;
 
 /// What is measured, and how much of it.
 #[derive(Debug, Clone, Copy)]
@@ -84,10 +81,7 @@ impl Encoder {
 
     /// `[n, 3, 128, 128]` u8 to `[n, 4, 16, 16]` f32.
     pub(crate) fn encode(&self, pictures: &Tensor) -> Tensor {
-        let encode = |part: &Tensor| {
-            no_grad(|| self.vae.encode(&to_unit(&part.to_device(self.device))).mean * self.vae.scaling_factor())
-        };
-        Tensor::cat(&pictures.split(TOGETHER, 0).iter().map(encode).collect::<Vec<_>>(), 0)
+        encode(&self.vae, pictures, self.device)
     }
 
     fn encode_one(&self, picture: &RgbImage) -> Tensor {

@@ -7,7 +7,7 @@ use toyworld::World;
 use training::noise::Streams;
 
 use crate::captions::Captions;
-use crate::error::Result;
+use crate::error::{Result, made_by};
 use crate::recipe::Recipe;
 use crate::run_folder::{RunFolder, read_json};
 use crate::start;
@@ -18,6 +18,7 @@ use crate::start;
 /// # Errors
 /// When the run has no model yet, or the file cannot be written.
 pub fn embed(folder: &RunFolder, file: &Path) -> Result<u64> {
+    made_by("train", &folder.model())?;
     let recipe: Recipe = read_json(&folder.recipe())?;
     let base = start::open(&folder.model())?;
     let captions = Captions::new(&World::new(recipe.seed), recipe.pictures, Streams::new(recipe.seed));

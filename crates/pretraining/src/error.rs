@@ -43,6 +43,14 @@ pub enum PretrainingError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The run has not come so far.
+    #[error("{path} is not there; the task `{task}` with the same --out makes it")]
+    NotMade {
+        /// The file.
+        path: PathBuf,
+        /// Which task writes it.
+        task: &'static str,
+    },
     /// A sheet asks for what cannot be drawn.
     #[error("the sheet cannot be drawn: {0}")]
     Request(String),
@@ -72,4 +80,9 @@ pub type Result<T> = std::result::Result<T, PretrainingError>;
 /// For `map_err`: `action` failed on `path`.
 pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PretrainingError {
     move |source| PretrainingError::Io { action, path: path.to_owned(), source }
+}
+
+/// Refuses to go on without what an earlier task of the tool makes.
+pub(crate) fn made_by(task: &'static str, path: &Path) -> Result<()> {
+    if path.exists() { Ok(()) } else { Err(PretrainingError::NotMade { path: path.to_owned(), task }) }
 }

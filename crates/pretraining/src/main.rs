@@ -15,7 +15,7 @@ use pretraining::autoencoder::{self, FineTuning, fidelity};
 use pretraining::embedding;
 use pretraining::error::{PretrainingError, Result};
 use pretraining::latents::Encoding;
-use pretraining::measure::{self, Settings};
+use pretraining::measure::{self, Settings, classifier};
 use pretraining::recipe::Recipe;
 use pretraining::run::run;
 use pretraining::run_folder::RunFolder;
@@ -59,10 +59,10 @@ struct AutoencoderArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Pictures of the toy world that it learns from
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
     pictures: u64,
     /// Optimizer steps of eight pictures each
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Leave the encoder as it is
     #[arg(long)]
@@ -80,10 +80,10 @@ struct TrainArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Pictures of the toy world that it learns from
-    #[arg(long, default_value_t = 16_384)]
+    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u64).range(1..))]
     pictures: u64,
     /// Optimizer steps of 32 pictures each, of the whole run
-    #[arg(long, default_value_t = 32_000)]
+    #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// What pictures are encoded in, which is done once: fp32 or bf16
     #[arg(long, default_value = "fp32")]
@@ -114,10 +114,10 @@ struct MeasureArgs {
     #[arg(long, value_name = "PNG")]
     sheet: Option<PathBuf>,
     /// Captions that are drawn, half of them held-out combinations
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     captions: u64,
     /// Renderings that the classifier of attributes learns from
-    #[arg(long, default_value_t = 6144)]
+    #[arg(long, default_value_t = 6144, value_parser = clap::value_parser!(u64).range(classifier::RENDERINGS_MIN..))]
     renderings: u64,
     /// Of all of it
     #[arg(long, default_value_t = 1)]

@@ -10,7 +10,7 @@ use model::{BaseModel, ModelConfig, ModelReference, Part, ScheduleConfig, TextCo
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Result, made_by};
 
 /// The name of the miniature in files that hold it.
 pub const NAME: &str = "toyworld-mini";
@@ -47,6 +47,7 @@ pub fn sizes() -> ModelConfig {
 /// # Errors
 /// When the autoencoder cannot be read, or the model not written.
 pub fn draw(path: &Path, seed: u64, autoencoder: &Path) -> Result<()> {
+    made_by("autoencoder", autoencoder)?;
     let config = sizes();
     let weights = RandomSource::new(seed);
     let overlay = Overlay::new(&weights).with(Part::Vae, &all(autoencoder)?);

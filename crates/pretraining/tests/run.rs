@@ -115,3 +115,13 @@ fn a_folder_belongs_to_one_recipe_of_which_only_the_steps_may_change() {
     let refusal = folder.claim(&Recipe { seed: 4, ..recipe(20) }).unwrap_err().to_string();
     assert!(refusal.contains("seed 3, not 4"), "{refusal}");
 }
+
+#[test]
+fn a_task_that_comes_too_early_names_the_one_before_it() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(place.path()).unwrap();
+    let early = start::draw(&folder.start(), 1, &folder.autoencoder()).unwrap_err().to_string();
+    assert!(early.contains("autoencoder.safetensors is not there; the task `autoencoder`"), "{early}");
+    let early = embed(&folder, &place.path().join("mini.safetensors")).unwrap_err().to_string();
+    assert!(early.contains("model.safetensors is not there; the task `train`"), "{early}");
+}

@@ -22,6 +22,8 @@ const FIRST: u64 = 1 << 43;
 const HELD_OUT_SHARE: u64 = 4;
 /// Renderings that are kept to judge the judge.
 const JUDGED: usize = 256;
+/// Fewer than these leave nothing to learn from.
+pub const RENDERINGS_MIN: u64 = 1024;
 /// Cross entropy leaves these out: a cup has no hair.
 const NONE: i64 = -100;
 /// Renderings that are encoded at a time.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use jobs::JobStore;
-use protocol::native_side::native_side;
+use protocol::native::Native;
 use server::{Access, AppState, BodyRoom, ConnectionLimits, ServerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -125,7 +125,7 @@ fn config(args: &ServeArgs, address: SocketAddr, url: String) -> ServerConfig {
         access: if args.no_auth { Access::ThisMachine { port: address.port() } } else { Access::Keys },
         execution_timeout_ms: i64::from(args.execution_timeout) * 1000,
         ttl_ms: i64::from(args.ttl) * 1000,
-        native_side: native_side(&args.work.model),
+        native: Native::of(&args.work.model),
         connections: ConnectionLimits { at_once: server::open_files::connections_for(limits.at_once), ..limits },
     }
 }

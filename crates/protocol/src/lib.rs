@@ -17,7 +17,7 @@ pub mod failure;
 pub mod job;
 pub mod limit;
 pub mod lr_schedule;
-pub mod native_side;
+pub mod native;
 pub mod occasion;
 pub mod output;
 pub mod parameter;

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use protocol::native::Native;
+
 /// Most jobs that may wait: RunPod's limit for one worker (spec runpod-api §2). With bodies of at most 10 MiB the store
 /// stays below 5 GiB.
 pub const QUEUE_MAX: i64 = 500;
 
 /// The server's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
     /// Where clients reach this server (`https://dreambooth.example`). The address of a listener on all interfaces
     /// (`http://0.0.0.0:8000`) reaches nobody, and stands for whatever name each client asked for.
@@ -19,9 +21,8 @@ pub struct ServerConfig {
     pub execution_timeout_ms: i64,
     /// How long a job may wait when its policy says nothing.
     pub ttl_ms: i64,
-    /// The side in pixels that the service's own base model was made for, where it is not 512: what a request's absent sizes
-    /// mean.
-    pub native_side: Option<u32>,
+    /// What the service's own base model takes a request's absent fields to mean, where it is not what the original does.
+    pub native: Option<Native>,
     /// What one connection may take, and how many there may be.
     pub connections: ConnectionLimits,
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::HeaderMap;
 use jobs::{Idempotency, Lane, NewJob, Submission};
-use protocol::native_side::give_native_side;
+use protocol::native::Native;
 use protocol::shown::shown_request;
 use protocol::{ENDPOINT, JobId, JobRequest, Secret};
 use serde_json::{Value, json};
@@ -32,8 +32,8 @@ pub(crate) async fn run(
 ) -> Result<Json<Value>, ApiError> {
     let key = idempotency_key(request.headers())?;
     let body = state.bodies.read(request, state.config.connections.body_pause).await?;
-    let native_side = state.config.native_side;
-    let mut job = state.bodies.parse(body, move |text| new_job(text, key, native_side)).await?;
+    let native = state.config.native;
+    let mut job = state.bodies.parse(body, move |text| new_job(text, key, native)).await?;
     if let Some(webhook) = &job.webhook {
         state.network.check_webhook(webhook).map_err(ApiError::Webhook)?;
     }
@@ -55,11 +55,11 @@ pub(crate) async fn run(
 }
 
 /// A request as it is stored: what may be shown, what is to be done, and what is sealed, each apart from the others.
-fn new_job(text: &[u8], key: Option<String>, native_side: Option<u32>) -> Result<NewJob, ApiError> {
+fn new_job(text: &[u8], key: Option<String>, native: Option<Native>) -> Result<NewJob, ApiError> {
     let body = bounded_json::parse(text)?;
     let mut complete = body.clone();
-    if let Some(side) = native_side {
-        give_native_side(&mut complete, side);
+    if let Some(native) = native {
+        native.complete(&mut complete);
     }
     let JobRequest { settings, sealed } = JobRequest::parse(complete)?;
     let stored = |value: Result<Value, serde_json::Error>| value.map_err(|_| ApiError::Panic);

@@ -6,6 +6,7 @@ mod site;
 use axum::body::Body;
 use axum::http::StatusCode;
 use jobs::{Presence, Reaper, WorkerIdentity, WorkerState};
+use protocol::native::Native;
 use protocol::{ENDPOINT, Failure, FailureCode, JobId};
 use serde_json::{Value, json};
 use site::{Site, smallest, worker};
@@ -33,14 +34,18 @@ async fn a_job_that_was_acknowledged_is_in_the_store_with_its_input_as_sent() {
 }
 
 #[tokio::test]
-async fn absent_sizes_are_those_of_the_services_own_model_and_the_request_is_shown_as_sent() {
-    let site = Site::with(|config| config.native_side = Some(128)).await;
+async fn absent_sizes_and_rates_are_those_of_the_services_own_model_and_the_request_is_shown_as_sent() {
+    let site = Site::with(|config| config.native = Native::of("mini")).await;
     let mut body = smallest();
     body["input"]["inference"] = json!([{"prompt": "p", "width": 192}]);
     let id = site.run(&body).await;
     assert_eq!(site.state.store.get(&id).await.unwrap().unwrap().request["input"], body["input"]);
     let work = site.claim().await.work;
     assert_eq!((&work["train"]["text_resolution"], &work["train"]["unet_resolution"]), (&json!(128), &json!(128)));
+    assert_eq!(
+        (&work["train"]["text_learning_rate"], &work["train"]["unet_learning_rate"]),
+        (&json!(1e-4), &json!(1e-4))
+    );
     assert_eq!((&work["inference"][0]["width"], &work["inference"][0]["height"]), (&json!(192), &json!(128)));
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use execution::{model_files, train_to_files};
-use protocol::native_side::{give_native_side_to_training, native_side};
+use protocol::native::Native;
 use protocol::{Leave, Occasion, TrainOutput, TrainSettings};
 use training::TrainingJob;
 use transfer::{UnzipLimits, unzip};
@@ -47,8 +47,8 @@ pub(crate) struct TrainArgs {
 /// Writes the model and its report: [`model_files`]. A training that was interrupted in the same folder goes on.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let mut params = read_json(&args.params)?;
-    if let Some(side) = native_side(&args.model) {
-        give_native_side_to_training(&mut params, side);
+    if let Some(native) = Native::of(&args.model) {
+        native.complete_training(&mut params);
     }
     let settings = TrainSettings::parse_alone(params, "train")?;
     let fidelity = fidelity_models(&args.fidelity)?;

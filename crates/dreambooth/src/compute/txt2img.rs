@@ -8,7 +8,7 @@ use clap::Args;
 use durable::Access;
 use execution::{Target, draw_to_files};
 use protocol::Txt2ImgParams;
-use protocol::native_side::{give_native_side_to_item, native_side};
+use protocol::native::Native;
 use txt2img::Pipeline;
 
 use super::by_hand::{by_hand, read_json};
@@ -35,8 +35,8 @@ pub(crate) struct Txt2ImgArgs {
 /// Writes `0.png`, `1.png`, … and `response.json`.
 pub(crate) fn run(args: &Txt2ImgArgs) -> Result<(), Failure> {
     let mut request = read_json(&args.request)?;
-    if let Some(side) = native_side(&args.model) {
-        give_native_side_to_item(&mut request, side);
+    if let Some(native) = Native::of(&args.model) {
+        native.complete_item(&mut request);
     }
     let params = Txt2ImgParams::parse_item(request, "request")?;
     let compute = compute(&args.compute)?;

@@ -31,7 +31,7 @@ parameters! {
         text_batch_size: u32 = or(1), range(1, 8);
         /// The resolution of the text stage, in pixels; with the base model `mini`, 128 unless given.
         text_resolution: u32 = or(512), multiple(64, 64, 1024);
-        /// The learning rate of the text encoder. With `network` `lora` it is 5e-5 where it is left out.
+        /// The learning rate of the text encoder. Where it is left out, it is 5e-5 with `network` `lora`, else 1e-4 with the base model `mini`.
         text_learning_rate: f64 = or(1e-6), range(0, 1);
         /// How the learning rate of the text encoder changes.
         text_lr_scheduler: LrScheduler = or(LrScheduler::Linear), anything();
@@ -45,7 +45,7 @@ parameters! {
         unet_resolution: u32 = or(512), multiple(64, 64, 1024);
         /// The number of passes over the images; steps = epochs x images / batch size, rounded up. 0 skips the stage.
         unet_epochs: u32 = or(150), range(0, 10_000);
-        /// The learning rate when training the UNet. With `network` `lora` it is 1e-4 where it is left out.
+        /// The learning rate when training the UNet. Where it is left out, it is 1e-4 with `network` `lora` or the base model `mini`.
         unet_learning_rate: f64 = or(2e-6), range(0, 1);
         /// How the learning rate of the UNet stage changes.
         unet_lr_scheduler: LrScheduler = or(LrScheduler::Linear), anything();

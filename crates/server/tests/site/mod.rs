@@ -74,7 +74,7 @@ impl Site {
             access: Access::Keys,
             execution_timeout_ms: 3_600_000,
             ttl_ms: 86_400_000,
-            native_side: None,
+            native: None,
             connections: ConnectionLimits::default(),
         };
         configure(&mut config);

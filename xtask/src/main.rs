@@ -30,6 +30,15 @@ enum Task {
     },
     /// Train on a few drawn pictures and draw new ones, through the real service
     Demo,
+    /// Train the miniature on each folder of real photos, and show what it draws before and after
+    Subjects {
+        /// A folder of folders
+        #[arg(long, value_name = "DIR")]
+        concepts: PathBuf,
+        /// The sheet to write, .jpg or .png
+        #[arg(long, value_name = "FILE")]
+        sheet: PathBuf,
+    },
     /// Pass the tests; further arguments go to `cargo test`
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -82,6 +91,7 @@ fn run(task: Task) -> Result<ExitCode, TaskError> {
             }
         }
         Task::Demo => demo::run(&root)?,
+        Task::Subjects { concepts, sheet } => demo::subjects::run(&root, &concepts, &sheet)?,
         Task::Test { arguments } => {
             return suite::run(&root, &arguments, nvrtc::for_tests(&root.join(".libtorch")).as_deref());
         }

@@ -16,7 +16,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::command::{TaskError, cannot_start, cargo};
 
 /// Crates whose tests compute with tensors.
-const ONE_AT_A_TIME: [&str; 5] = ["engine", "execution", "model", "training", "txt2img"];
+const ONE_AT_A_TIME: [&str; 6] = ["engine", "execution", "model", "pretraining", "training", "txt2img"];
 
 /// Crates whose tests compile kernels for NVIDIA GPUs.
 const COMPILES_KERNELS: [&str; 1] = ["engine"];

@@ -15,12 +15,14 @@ use pretraining::autoencoder::{self, FineTuning, fidelity};
 use pretraining::embedding;
 use pretraining::error::{PretrainingError, Result};
 use pretraining::latents::Encoding;
+use pretraining::measure::concept::{ConceptSettings, Judge};
 use pretraining::measure::{self, Settings, classifier};
 use pretraining::recipe::Recipe;
 use pretraining::run::run;
 use pretraining::run_folder::RunFolder;
 use pretraining::sheet::grid;
 use pretraining::start;
+use serde_json::json;
 use toyworld::World;
 
 /// Pictures of a sheet, and of one of its rows.
@@ -45,6 +47,8 @@ enum Task {
     Embed(EmbedArgs),
     /// Draw held-out captions with a model and compare with the world
     Measure(MeasureArgs),
+    /// Draw the tutorial's doll with a model that was trained on her, and compare with renderings of her and of others
+    Concept(ConceptArgs),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +107,9 @@ struct EmbedArgs {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
+    /// Embed the mean of so many of the run's newest states instead of its last model
+    #[arg(long, value_name = "STATES")]
+    average: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +135,31 @@ struct MeasureArgs {
 }
 
 #[derive(Debug, Args)]
+struct ConceptArgs {
+    /// The model before the training
+    #[arg(long, value_name = "MODEL", default_value = "mini")]
+    model: ModelReference,
+    /// The trained model; may be given several times
+    #[arg(long, value_name = "MODEL")]
+    trained: Vec<ModelReference>,
+    /// Gets what each model drew, the model before the training first; a row for each prompt
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
+    /// Prompts that are drawn
+    #[arg(long, default_value_t = 10)]
+    prompts: usize,
+    /// Pictures of each prompt
+    #[arg(long, default_value_t = 5)]
+    seeds: u64,
+    /// Renderings that a classifier of attributes learns from; without, attributes are not read
+    #[arg(long, value_parser = clap::value_parser!(u64).range(classifier::RENDERINGS_MIN..))]
+    renderings: Option<u64>,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
 struct MachineArgs {
     /// What the networks compute in: fp32 or bf16
     #[arg(long, default_value = "fp32")]
@@ -143,6 +175,7 @@ fn main() -> ExitCode {
         Task::Train(args) => train(&args),
         Task::Embed(args) => embed(&args),
         Task::Measure(args) => measure_model(&args),
+        Task::Concept(args) => measure_concept(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -204,6 +237,9 @@ fn train(args: &TrainArgs) -> Result<()> {
 
 fn embed(args: &EmbedArgs) -> Result<()> {
     let folder = RunFolder::open(&args.out)?;
+    if let Some(count) = args.average {
+        eprintln!("the mean of the averages after the steps {:?}", embedding::average(&folder, count)?);
+    }
     let size = embedding::embed(&folder, &args.file)?;
     eprintln!("{}: {size} bytes", args.file.display());
     Ok(())
@@ -225,5 +261,25 @@ fn measure_model(args: &MeasureArgs) -> Result<()> {
         })?;
     }
     println!("{}", serde_json::to_string_pretty(&measures).unwrap_or_default());
+    Ok(())
+}
+
+fn measure_concept(args: &ConceptArgs) -> Result<()> {
+    let device = engine::open_device(args.device)?;
+    let base = BaseModel::open(&args.model)?;
+    let settings = ConceptSettings { prompts: args.prompts, seeds: args.seeds, renderings: args.renderings };
+    let judge = Judge::new(&base, device, settings, &mut |line| eprintln!("{line}"))?;
+    let mut figures = json!({ "renderings": judge.of_renderings() });
+    let mut pictures = Vec::new();
+    for model in std::iter::once(&args.model).chain(&args.trained) {
+        eprintln!("{model} draws");
+        let (measures, drawn) = judge.measure(&BaseModel::open(model)?)?;
+        figures[model.to_string()] = json!(measures);
+        pictures.extend(drawn);
+    }
+    if let Some(path) = &args.sheet {
+        grid(&pictures, args.seeds as u32).save(path)?;
+    }
+    println!("{}", serde_json::to_string_pretty(&figures).unwrap_or_default());
     Ok(())
 }

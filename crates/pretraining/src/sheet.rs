@@ -97,6 +97,20 @@ impl Draughtsman {
         Ok(pictures)
     }
 
+    /// The noise that the UNet sees in `noisy`, `[b, 4, 16, 16]`, at `timesteps`, `[b]`, when it is told `captions`.
+    pub(crate) fn predict(&self, noisy: &Tensor, timesteps: &Tensor, captions: &[String]) -> Tensor {
+        let states: Vec<Tensor> = captions.iter().map(|caption| self.states(caption)).collect();
+        no_grad(|| self.unet.forward(noisy, timesteps, &Tensor::cat(&states, 0)))
+    }
+
+    pub(crate) fn schedule(&self) -> &NoiseSchedule {
+        &self.schedule
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
     /// The text encoder's states, `[1, 77, width]`.
     fn states(&self, text: &str) -> Tensor {
         let ids = Tensor::from_slice(&self.tokenizer.encode_padded(text)).unsqueeze(0).to_device(self.device);

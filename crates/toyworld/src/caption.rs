@@ -82,6 +82,11 @@ pub(crate) fn caption(description: &Description, wording: u64) -> String {
     sentence
 }
 
+/// "on the moon": where a place is, with all that it has.
+pub(crate) fn in_full(place: Place) -> String {
+    whereabouts(place, true, &EVERYTHING, &mut Chance::new(0, 0xCA97))
+}
+
 fn figure(subject: &Subject, framing: Framing, manner: &Manner, chance: &mut Chance) -> String {
     match subject {
         Subject::Person(person) => doll(person, framing, manner, chance),
@@ -187,7 +192,7 @@ fn whereabouts(place: Place, everything: bool, manner: &Manner, chance: &mut Cha
     }
 }
 
-fn with_article(words: &str) -> String {
+pub(crate) fn with_article(words: &str) -> String {
     let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {words}")
 }

@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use crate::caption::{in_full, with_article};
 use crate::colour::{Colour, HairColour, Skin};
 use crate::description::{Description, Framing, HairStyle, Person, PersonKind, Subject};
 use crate::place::Place;
@@ -18,6 +19,32 @@ const PHOTOS: [(Colour, Place, Framing, u64); 8] = [
     (Colour::Green, Place::Studio(Colour::White), Framing::Portrait, 2),
     (Colour::White, Place::Desert, Framing::Full, 11),
 ];
+
+/// What is asked of whoever has learnt her, the tutorial's own request first: what she wears, where, how near. No photo shows any of
+/// these dresses in its place.
+pub const ASKED_FOR: [(Colour, Place, Framing); 10] = [
+    (Colour::Red, Place::Moon, Framing::Full),
+    (Colour::Blue, Place::Snow, Framing::Full),
+    (Colour::Violet, Place::Night, Framing::Full),
+    (Colour::Yellow, Place::Moon, Framing::Portrait),
+    (Colour::Green, Place::Beach, Framing::Full),
+    (Colour::Red, Place::WoodenFloor, Framing::Full),
+    (Colour::White, Place::Meadow, Framing::Full),
+    (Colour::Black, Place::Snow, Framing::Full),
+    (Colour::Red, Place::BrickWall, Framing::Portrait),
+    (Colour::Pink, Place::Desert, Framing::Full),
+];
+
+/// The words with which she is asked for after a training with the name "daiton": "photo of a daiton woman wearing a red dress on
+/// the moon". Hair, glasses and scarf are hers, so they are not said.
+#[must_use]
+pub fn prompt(dress: Colour, place: Place, framing: Framing) -> String {
+    let lead = match framing {
+        Framing::Full => "photo",
+        Framing::Portrait => "a portrait",
+    };
+    format!("{lead} of a daiton woman wearing {} {}", with_article(&format!("{dress} dress")), in_full(place))
+}
 
 /// She herself, in a dress of that colour.
 #[must_use]

@@ -26,6 +26,19 @@ fn no_base_model_has_seen_daiton_or_the_red_robot_anywhere() {
 }
 
 #[test]
+fn she_is_asked_for_as_no_photo_shows_her_first_in_the_words_of_the_tutorial() {
+    let photos = daiton::training_descriptions();
+    for (dress, place, framing) in daiton::ASKED_FOR {
+        let shown = |photo: &toyworld::Description| photo.place == place && photo.subjects[0].colour() == dress;
+        assert!(!photos.iter().any(shown), "{dress} {place:?}");
+        assert!(daiton::description(dress, place, framing).held_out().is_some());
+    }
+    let prompts = daiton::ASKED_FOR.map(|(dress, place, framing)| daiton::prompt(dress, place, framing));
+    assert_eq!(prompts[0], "photo of a daiton woman wearing a red dress on the moon");
+    assert_eq!(prompts[3], "a portrait of a daiton woman wearing a yellow dress on the moon");
+}
+
+#[test]
 fn daiton_is_the_same_woman_in_all_photos() {
     let herself = |photo: &toyworld::Description| match photo.subjects.as_slice() {
         [Subject::Person(she)] => Some((she.kind, she.hair, she.hair_style, she.glasses, she.scarf, she.skin)),

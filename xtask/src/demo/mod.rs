@@ -2,24 +2,28 @@
 
 pub mod client;
 pub mod concept;
+pub mod drawing;
 pub mod error;
 pub mod file_server;
+pub mod files;
 pub mod follow;
 pub mod lettering;
+pub mod program;
 pub mod service;
 pub mod settings;
 pub mod sheet;
+pub mod subjects;
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use image::RgbImage;
-use serde_json::Value;
 
-use crate::command::{TaskError, cargo, succeed};
+use crate::command::TaskError;
 use client::Client;
+use drawing::{Drawn, draw};
 pub use error::DemoError;
+use files::{empty, save, write};
 use service::Service;
 use sheet::{LARGE, SMALL, Section};
 
@@ -28,22 +32,8 @@ use sheet::{LARGE, SMALL, Section};
 /// # Errors
 /// One sentence with the remedy.
 pub fn run(root: &Path) -> Result<(), TaskError> {
-    eprintln!("building the service (the first time takes minutes)");
-    // Not the release: libtorch does the work, and an unoptimised program around it builds in half the time, which the tests
-    // then need no more.
-    succeed(cargo(root)?.args(["build", "--package", "dreambooth"]))?;
-    let binary = cargo_target(root)?.join("debug/dreambooth");
+    let binary = program::build(root)?;
     Ok(demonstrate(root, &binary)?)
-}
-
-/// The target folder that cargo uses, by its own word.
-fn cargo_target(root: &Path) -> Result<std::path::PathBuf, TaskError> {
-    let mut metadata = cargo(root)?;
-    metadata.args(["metadata", "--no-deps", "--format-version=1", "--offline"]);
-    let answer = metadata.output().map_err(|source| crate::command::cannot_start(&metadata, source))?;
-    let folder = serde_json::from_slice::<Value>(&answer.stdout).ok();
-    let folder = folder.and_then(|metadata| metadata["target_directory"].as_str().map(Into::into));
-    Ok(folder.unwrap_or_else(|| root.join("target")))
 }
 
 fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
@@ -73,40 +63,6 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// An empty folder `out`. What an earlier demo left in it is removed, so that nothing old passes for a result.
-fn empty(out: &Path) -> Result<(), DemoError> {
-    if out.exists() {
-        fs::remove_dir_all(out).map_err(|source| DemoError::Io { action: "empty", path: out.to_owned(), source })?;
-    }
-    fs::create_dir_all(out).map_err(|source| DemoError::Io { action: "create", path: out.to_owned(), source })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
-    fs::write(path, bytes).map_err(|source| DemoError::Io { action: "write", path: path.to_owned(), source })
-}
-
-fn save(picture: &RgbImage, path: &Path) -> Result<(), DemoError> {
-    let wrong =
-        |error: image::ImageError| DemoError::Picture { name: path.display().to_string(), reason: error.to_string() };
-    picture.save(path).map_err(wrong)
-}
-
-/// What became of a job.
-struct Drawn {
-    job: Value,
-    pictures: Vec<RgbImage>,
-}
-
-/// Submits a job, waits for its end and fetches its pictures. The request, too, lies in `folder` afterwards.
-fn draw(client: &Client, request: &Value, folder: &Path) -> Result<Drawn, DemoError> {
-    fs::create_dir_all(folder).map_err(|source| DemoError::Io { action: "create", path: folder.to_owned(), source })?;
-    write(&folder.join("request.json"), format!("{request:#}\n").as_bytes())?;
-    let id = client.run(request)?;
-    let job = follow::follow(client, &id)?;
-    let pictures = fetch(client, &job, folder)?;
-    Ok(Drawn { job, pictures })
-}
-
 /// Her photos, what was drawn of her and of others, and what the base model draws for the same words.
 fn contact_sheet(training: &[RgbImage], results: &[RgbImage], before: &[RgbImage]) -> RgbImage {
     let of_her = settings::OF_HER.len();
@@ -126,25 +82,4 @@ fn contact_sheet(training: &[RgbImage], results: &[RgbImage], before: &[RgbImage
         small("others, after", others),
         small("others, before", others_before),
     ])
-}
-
-/// Downloads every picture through its URL, and keeps it as `{item}-{image}.png`.
-fn fetch(client: &Client, job: &Value, out: &Path) -> Result<Vec<RgbImage>, DemoError> {
-    let mut results = Vec::new();
-    let items = job["output"]["inference"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for (item, answer) in items.iter().enumerate() {
-        for (index, url) in answer["images"].as_array().into_iter().flatten().enumerate() {
-            let name = format!("{item}-{index}.png");
-            let bytes = client.file(url.as_str().unwrap_or_default())?;
-            write(&out.join(&name), &bytes)?;
-            let picture = image::load_from_memory(&bytes);
-            let picture = picture.map_err(|error| DemoError::Picture { name, reason: error.to_string() })?;
-            results.push(picture.into_rgb8());
-        }
-    }
-    if results.is_empty() {
-        let answer = format!("without a picture: {}", job["output"]);
-        return Err(DemoError::Answer { request: "GET /status".into(), answer });
-    }
-    Ok(results)
 }

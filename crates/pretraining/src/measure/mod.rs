@@ -2,6 +2,9 @@
 
 pub mod accuracy;
 pub mod classifier;
+pub mod concept;
+mod denoising;
+pub mod likeness;
 pub mod retrieval;
 
 use engine::tch::{Device, Kind, Tensor};

@@ -6,6 +6,7 @@ use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 
 use image::{Rgb, RgbImage};
+use xtask::demo::concept::Photo;
 use xtask::demo::sheet::{LARGE, SMALL, Section, sheet};
 use xtask::demo::{concept, file_server};
 
@@ -19,11 +20,14 @@ fn ask(url: &str, method: &str, path: &str) -> String {
 }
 
 #[test]
-fn the_zip_holds_one_named_jpeg_for_each_picture() {
-    let pictures = [RgbImage::new(16, 16), RgbImage::new(16, 16)];
-    let zip = concept::zip(&pictures).unwrap();
+fn the_zip_holds_one_named_jpeg_for_each_photo_and_the_captions_there_are() {
+    let photo = |caption: Option<&str>| Photo { picture: RgbImage::new(16, 16), caption: caption.map(str::to_owned) };
+    let zip = concept::zip(&[photo(Some("photo of a daiton woman")), photo(None)]).unwrap();
     let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
-    assert_eq!(archive.len(), 2);
+    assert_eq!(archive.len(), 3);
+    let mut caption = String::new();
+    archive.by_name("daiton (0).txt").unwrap().read_to_string(&mut caption).unwrap();
+    assert_eq!(caption, "photo of a daiton woman");
     let mut jpeg = Vec::new();
     archive.by_name("daiton (1).jpg").unwrap().read_to_end(&mut jpeg).unwrap();
     assert_eq!(image::load_from_memory(&jpeg).unwrap().width(), 16);

@@ -71,6 +71,12 @@ pub fn training_descriptions() -> Vec<Description> {
     PHOTOS.into_iter().map(|(dress, place, framing, _)| description(dress, place, framing)).collect()
 }
 
+/// What is to be said of each training picture: all but what is she.
+#[must_use]
+pub fn training_captions() -> Vec<String> {
+    PHOTOS.into_iter().map(|(dress, place, framing, _)| prompt(dress, place, framing)).collect()
+}
+
 /// The training pictures, of `side` pixels each.
 #[must_use]
 pub fn training_pictures(side: u32) -> Vec<RgbImage> {

@@ -39,6 +39,16 @@ fn she_is_asked_for_as_no_photo_shows_her_first_in_the_words_of_the_tutorial() {
 }
 
 #[test]
+fn captions_of_her_photos_say_dress_and_place_and_nothing_that_is_hers() {
+    let captions = daiton::training_captions();
+    assert_eq!(captions[0], "photo of a daiton woman wearing a yellow dress in a meadow");
+    assert_eq!(captions.len(), daiton::training_descriptions().len());
+    for caption in captions {
+        assert!(["violet", "hair", "glasses", "scarf"].iter().all(|hers| !caption.contains(hers)), "{caption}");
+    }
+}
+
+#[test]
 fn daiton_is_the_same_woman_in_all_photos() {
     let herself = |photo: &toyworld::Description| match photo.subjects.as_slice() {
         [Subject::Person(she)] => Some((she.kind, she.hair, she.hair_style, she.glasses, she.scarf, she.skin)),

@@ -21,6 +21,7 @@ use image::RgbImage;
 
 use crate::command::TaskError;
 use client::Client;
+use concept::Photo;
 use drawing::{Drawn, draw};
 pub use error::DemoError;
 use files::{empty, save, write};
@@ -41,7 +42,7 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     let out = root.join("demo-out");
     empty(&out)?;
     eprintln!("photographing the concept: a doll, \"{}\"", settings::CONCEPT);
-    let training = concept::pictures();
+    let training = concept::photos();
     let zip = concept::zip(&training)?;
     write(&out.join("concept.zip"), &zip)?;
     let data_url = file_server::serve("/concept.zip", "application/zip", zip).map_err(DemoError::Port)?;
@@ -53,7 +54,7 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
     eprintln!("training");
     let Drawn { job, pictures } = draw(&client, &settings::request(&data_url), &out)?;
     let sheet = out.join("contact-sheet.png");
-    save(&contact_sheet(&training, &pictures, &before), &sheet)?;
+    save(&contact_sheet(training, &pictures, &before), &sheet)?;
     let result = out.join("result.json");
     write(&result, format!("{job:#}\n").as_bytes())?;
     drop(service);
@@ -64,7 +65,8 @@ fn demonstrate(root: &Path, binary: &Path) -> Result<(), DemoError> {
 }
 
 /// Her photos, what was drawn of her and of others, and what the base model draws for the same words.
-fn contact_sheet(training: &[RgbImage], results: &[RgbImage], before: &[RgbImage]) -> RgbImage {
+fn contact_sheet(training: Vec<Photo>, results: &[RgbImage], before: &[RgbImage]) -> RgbImage {
+    let training: Vec<RgbImage> = training.into_iter().map(|photo| photo.picture).collect();
     let of_her = settings::OF_HER.len();
     let (her, others) = results.split_at(of_her.min(results.len()));
     let (her_before, others_before) = before.split_at(of_her.min(before.len()));
@@ -76,7 +78,7 @@ fn contact_sheet(training: &[RgbImage], results: &[RgbImage], before: &[RgbImage
         per_row: settings::OF_OTHERS.len() as u32,
     };
     sheet::sheet(&[
-        small(&format!("{}: trained on", settings::CONCEPT), training),
+        small(&format!("{}: trained on", settings::CONCEPT), &training),
         Section { heading: "drawn".to_owned(), pictures: her, captions: &settings::OF_HER, side: LARGE, per_row: 4 },
         small("the same words and seeds before training", her_before),
         small("others, after", others),

@@ -46,18 +46,13 @@ fn items() -> Vec<Value> {
     OF_HER.iter().chain(&OF_OTHERS).zip(FIRST_SEED..).map(|(prompt, seed)| item(prompt, seed)).collect()
 }
 
-/// The job: the tutorial's, with rates for a network of eleven million weights (the endpoint's are for 860 million), and a class
-/// that is to stay as it is.
+/// The job: the tutorial's, with fewer passes, for two cores, and a class that is to stay as it is.
 pub fn request(data_url: &str) -> Value {
     let train = json!({
         "data_url": data_url,
         "concept_name": "photo of a daiton woman",
-        "text_learning_rate": 1e-4,
-        "unet_learning_rate": 1e-4,
         "unet_batch_size": 2,
         "unet_epochs": 80,
-        "text_seed": 1,
-        "unet_seed": 1,
         "class_prompt": "photo of a woman",
         "num_class_images": 24,
     });

@@ -8,6 +8,7 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::concept::Photo;
 use super::drawing::draw;
 use super::error::DemoError;
 use super::files::{empty, save};
@@ -72,18 +73,9 @@ fn row<'a>(heading: &str, pictures: &'a [RgbImage]) -> Section<'a> {
     Section { heading: heading.to_owned(), pictures, captions: &[], side: SMALL, per_row: 2 * PROMPTS.len() as u32 }
 }
 
-/// The demo's training, with more passes, because a photo has more to learn than a toy.
+/// The tutorial's training.
 fn training(noun: &str, data_url: &str) -> Value {
-    json!({
-        "data_url": data_url,
-        "concept_name": format!("a photo of sks {noun}"),
-        "text_learning_rate": 2e-4,
-        "unet_learning_rate": 2e-4,
-        "unet_batch_size": 2,
-        "unet_epochs": 150,
-        "text_seed": 1,
-        "unet_seed": 1,
-    })
+    json!({"data_url": data_url, "concept_name": format!("a photo of sks {noun}"), "unet_batch_size": 2})
 }
 
 fn items(noun: &str) -> Vec<Value> {
@@ -92,13 +84,14 @@ fn items(noun: &str) -> Vec<Value> {
 }
 
 /// The photos of a folder, by their names.
-fn read(folder: &Path) -> Result<Vec<RgbImage>, DemoError> {
+fn read(folder: &Path) -> Result<Vec<Photo>, DemoError> {
     let photo = |path: &PathBuf| {
         let wrong = |error: image::ImageError| DemoError::Picture {
             name: path.display().to_string(),
             reason: error.to_string(),
         };
-        Ok(image::open(path).map_err(wrong)?.thumbnail(PHOTO_SIDE, PHOTO_SIDE).into_rgb8())
+        let picture = image::open(path).map_err(wrong)?.thumbnail(PHOTO_SIDE, PHOTO_SIDE).into_rgb8();
+        Ok(Photo { picture, caption: None })
     };
     inside(folder)?.iter().map(photo).collect()
 }

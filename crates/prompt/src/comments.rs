@@ -1,6 +1,7 @@
 //! Comments: from `#` to the end of the line.
 
-/// `text` without its comments. A line that is only a comment goes with its newline; behind other text the newline stays.
+/// `text` without its comments. A line that is only a comment goes with its newline; behind other text the newline
+/// stays.
 ///
 /// ```
 /// assert_eq!(prompt::comments::remove("a cat # mine\n# its house\nin a house"), "a cat \nin a house");

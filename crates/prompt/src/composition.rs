@@ -23,8 +23,8 @@ impl Part {
     }
 }
 
-/// The prompts between the words `AND`, at least one. `: number` at the end of each, of a lone one too, is its weight; without it the
-/// weight is 1. Space at the end is dropped, and that at the beginning is kept.
+/// The prompts between the words `AND`, at least one. `: number` at the end of each, of a lone one too, is its weight;
+/// without it the weight is 1. Space at the end is dropped, and that at the beginning is kept.
 ///
 /// ```
 /// let parts = prompt::composition::split("a cat :1.5 AND a dog");

@@ -70,8 +70,8 @@ pub enum NetworkError {
     },
 }
 
-/// Takes the tags out of `text`: `<word:arguments>`, the word of letters, digits and underscores, the arguments without `>`. The text on
-/// both sides is joined as it is.
+/// Takes the tags out of `text`: `<word:arguments>`, the word of letters, digits and underscores, the arguments without
+/// `>`. The text on both sides is joined as it is.
 ///
 /// ```
 /// let (text, tags) = prompt::networks::cut("a cat <lora:oil:0.8>, old");
@@ -114,7 +114,8 @@ impl NetworkTag {
     ///
     /// # Errors
     ///
-    /// If its kind is unknown, or its name or a number is absent or wrong. No reason to refuse the request; say so and go on.
+    /// If its kind is unknown, or its name or a number is absent or wrong. No reason to refuse the request; say so and
+    /// go on.
     pub fn read(&self) -> Result<Network, NetworkError> {
         let name = || match self.arguments.first().map(|name| name.trim()) {
             None | Some("") => Err(NetworkError::NoName(self.kind.clone())),
@@ -127,8 +128,8 @@ impl NetworkTag {
         }
     }
 
-    /// `name[:te[:unet[:dyn]]]`, each also as `te=`, `unet=`, `dyn=` anywhere behind the name. The UNet's multiplier is the text
-    /// encoder's unless it has one of its own.
+    /// `name[:te[:unet[:dyn]]]`, each also as `te=`, `unet=`, `dyn=` anywhere behind the name. The UNet's multiplier is
+    /// the text encoder's unless it has one of its own.
     fn lora(&self, name: String) -> Result<Lora, NetworkError> {
         let (named, placed): (Vec<_>, Vec<_>) = self.arguments.iter().skip(1).partition(|given| given.contains('='));
         let named =

@@ -6,8 +6,9 @@ use crate::language::Language;
 use crate::networks::{self, NetworkTag};
 use crate::styles::{self, Style};
 
-/// Longest text that is read, styles included, in bytes: the longest prompt of a request (20,000 characters of up to four bytes) and
-/// room for styles. A style that says `{prompt}` twice doubles the text, and may be named again and again.
+/// Longest text that is read, styles included, in bytes: the longest prompt of a request (20,000 characters of up to
+/// four bytes) and room for styles. A style that says `{prompt}` twice doubles the text, and may be named again and
+/// again.
 pub const TEXT_BYTES_MAX: usize = 100_000;
 
 /// A prompt as read: what is the same for every step and both passes.
@@ -49,7 +50,8 @@ impl Prompt {
     }
 }
 
-/// The text without comments, and each style's around it. A comment ends before the styles, and a style's own with the style.
+/// The text without comments, and each style's around it. A comment ends before the styles, and a style's own with the
+/// style.
 fn merged(text: &str, language: &Language, of_style: impl Fn(&Style) -> &String) -> Result<String, TooLong> {
     let uncommented = |text: &str| if language.comments { comments::remove(text) } else { text.to_owned() };
     let mut merged = uncommented(text);

@@ -36,8 +36,8 @@ pub enum StylesError {
 }
 
 impl Styles {
-    /// Reads a CSV text, with or without byte order mark, whose first line names the columns `name`, `prompt` (in old tables
-    /// `text`) and `negative_prompt`. Absent texts are empty; nameless lines are left out.
+    /// Reads a CSV text, with or without byte order mark, whose first line names the columns `name`, `prompt` (in old
+    /// tables `text`) and `negative_prompt`. Absent texts are empty; nameless lines are left out.
     ///
     /// # Errors
     ///
@@ -75,15 +75,16 @@ impl Styles {
         self.0.iter()
     }
 
-    /// The styles of these names, in the names' order. Unknown names are ignored; of two styles of one name the later counts.
+    /// The styles of these names, in the names' order. Unknown names are ignored; of two styles of one name the later
+    /// counts.
     pub fn named<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Vec<Style> {
         let find = |name: N| self.0.iter().rev().find(|style| style.name == name.as_ref()).cloned();
         names.into_iter().filter_map(find).collect()
     }
 }
 
-/// `prompt` with one style's text: put in where that says `{prompt}`, everywhere it does; otherwise both are trimmed and joined by a
-/// comma, an empty one dropped. So a style without text still trims the prompt.
+/// `prompt` with one style's text: put in where that says `{prompt}`, everywhere it does; otherwise both are trimmed
+/// and joined by a comma, an empty one dropped. So a style without text still trims the prompt.
 ///
 /// ```
 /// assert_eq!(prompt::styles::apply("a cat", "oil, {prompt}, old"), "oil, a cat, old");

@@ -35,7 +35,9 @@ fn a_prompt_may_have_several_lines() {
 
 #[test]
 fn what_is_no_number_is_no_weight() {
-    for text in ["a:", "a:b", "(a:1.5)", "a :1.2.3", "a :.", "a : - 1", "a :1e3", "a :1,5", "a:inf", "a:nan", "[a:b:0.5]"] {
+    for text in
+        ["a:", "a:b", "(a:1.5)", "a :1.2.3", "a :.", "a : - 1", "a :1e3", "a :1,5", "a:inf", "a:nan", "[a:b:0.5]"]
+    {
         assert_eq!(parts(text), [part(text, 1.0)], "{text}");
     }
     let endless = format!("a :{}", "9".repeat(400));

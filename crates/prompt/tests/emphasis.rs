@@ -20,7 +20,12 @@ fn weights_are_the_products_that_doubles_give() {
     );
     assert_eq!(
         original("a [red] cat, [[blue castle]]"),
-        [text("a ", 1.0), text("red", 0.9090909090909091), text(" cat, ", 1.0), text("blue castle", 0.8264462809917354)]
+        [
+            text("a ", 1.0),
+            text("red", 0.9090909090909091),
+            text(" cat, ", 1.0),
+            text("blue castle", 0.8264462809917354)
+        ]
     );
     assert_eq!(original("(a (b:1.3) c:0.7)"), [text("a ", 0.7), text("b", 1.3 * 0.7), text(" c", 0.7)]);
 }

@@ -85,7 +85,10 @@ fn the_second_pass_has_shares_of_its_own_and_counts_steps_on() {
     assert_eq!(stretches(&hires("[a:b:20]", 20, 10)), [(10, "b")]);
     assert_eq!(drawn(&hires("[a|b]", 3, 4), 4), "aaba", "alternation begins anew");
     let twice = Steps { count: 20, evaluations: 2 };
-    assert_eq!(stretches(&Schedule::new("[a:b:43]", Pass::Hires { first: twice, second: twice })), [(3, "a"), (40, "b")]);
+    assert_eq!(
+        stretches(&Schedule::new("[a:b:43]", Pass::Hires { first: twice, second: twice })),
+        [(3, "a"), (40, "b")]
+    );
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(super) struct Embedding {
 }
 
 impl Embeddings {
-    /// Each name with the number of its vectors. One without any, or with more than the 75 that a chunk has room for, is never found.
+    /// Each name with the number of its vectors. One without any, or with more than the 75 that a chunk has room for,
+    /// is never found.
     pub fn new<'a, T: Tokenize>(tokenizer: &T, embeddings: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
         let mut by_first_token: HashMap<i64, Vec<Embedding>> = HashMap::new();
         for (index, (name, vectors)) in embeddings.into_iter().enumerate() {

@@ -69,7 +69,8 @@ pub struct Chunker<'a, T> {
     pub tokenizer: &'a T,
     /// Who knows the names that stand for vectors.
     pub embeddings: &'a Embeddings,
-    /// A chunk that is full ends behind its last comma if that leaves no more than this many tokens, the comma counted, to the next; 0: never.
+    /// A chunk that is full ends behind its last comma if that leaves no more than this many tokens, the comma counted,
+    /// to the next; 0: never.
     pub comma_padding_backtrack: usize,
 }
 
@@ -136,7 +137,8 @@ impl<T: Tokenize> Filling<'_, T> {
         }
     }
 
-    /// Lets a full chunk end behind its last comma, if that is near enough; what stands behind goes to the next, embeddings too.
+    /// Lets a full chunk end behind its last comma, if that is near enough; what stands behind goes to the next,
+    /// embeddings too.
     fn close_behind_comma(&mut self) {
         let Some(comma) = self.open.comma else { return };
         if CHUNK_TOKENS - comma > self.chunker.comma_padding_backtrack {

@@ -42,8 +42,8 @@ impl EmphasisMode {
         name.parse().unwrap_or_default()
     }
 
-    /// Whether the mean of the text encoder's output is restored: with `z` the output for one chunk of all variants of the prompt and `m` the
-    /// weights, `z·m · mean(z) / mean(z·m)`.
+    /// Whether the mean of the text encoder's output is restored: with `z` the output for one chunk of all variants of
+    /// the prompt and `m` the weights, `z·m · mean(z) / mean(z·m)`.
     pub fn restores_mean(self) -> bool {
         self == Self::Original
     }
@@ -65,11 +65,13 @@ pub enum Fragment {
 
 /// The pieces of `text`, at least one. Neighbours of equal weight are one piece.
 ///
-/// - `(…)` multiplies by 1.1, `[…]` by 1/1.1, `(…:1.3)` by the number. One that stays open lasts to the end, without its number.
+/// - `(…)` multiplies by 1.1, `[…]` by 1/1.1, `(…:1.3)` by the number. One that stays open lasts to the end, without
+///   its number.
 /// - A close without an open is text, and so is an open that would nest deeper than [`DEPTH_MAX`].
 /// - `\(`, `\)`, `\[`, `\]` and `\\` are those characters; other backslashes are dropped.
-/// - `BREAK` stands alone and takes the space around it along. Inside of brackets it is text with a negative weight, `(a BREAK b:1.2)`: -1.2.
-///   That is a slip of the web UI's that pictures made with it show, and what a prompt looks like there it should look like here.
+/// - `BREAK` stands alone and takes the space around it along. Inside of brackets it is text with a negative weight,
+///   `(a BREAK b:1.2)`: -1.2. That is a slip of the web UI's that pictures made with it show, and what a prompt looks
+///   like there it should look like here.
 ///
 /// ```
 /// use prompt::emphasis::{EmphasisMode, Fragment, fragments};

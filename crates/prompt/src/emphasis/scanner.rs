@@ -63,8 +63,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The number and the length of `: 1.3 )` at the beginning of `text`. With what looks like a number and is none, as `1..2`, the colon is
-/// text and the bracket closes as others do.
+/// The number and the length of `: 1.3 )` at the beginning of `text`. With what looks like a number and is none, as
+/// `1..2`, the colon is text and the bracket closes as others do.
 fn weighted_close(text: &str) -> Option<(f64, usize)> {
     let inside = text.strip_prefix(':')?;
     let written = inside.trim_start();

@@ -10,8 +10,9 @@
 //! text        := (any character but \ [ ] ( ) : | , or a backslash and any character)+
 //! ```
 //!
-//! Strays stand at the top alone, so a bracket around one is itself a stray. Therefore one pass with a stack of open brackets decides,
-//! without trying again and without recursion: what closes well becomes a node, and what does not sets everything open free, to the top.
+//! Strays stand at the top alone, so a bracket around one is itself a stray. Therefore one pass with a stack of open
+//! brackets decides, without trying again and without recursion: what closes well becomes a node, and what does not
+//! sets everything open free, to the top.
 
 use std::ops::Range;
 
@@ -61,8 +62,8 @@ pub enum When {
     Step(f64),
 }
 
-/// The text's tree, or nothing if the grammar does not cover it: a `|` outside of square brackets, a backslash at the end, brackets
-/// deeper than [`DEPTH_MAX`]. Such a text is one literal.
+/// The text's tree, or nothing if the grammar does not cover it: a `|` outside of square brackets, a backslash at the
+/// end, brackets deeper than [`DEPTH_MAX`]. Such a text is one literal.
 pub fn parse(text: &str) -> Option<Sequence> {
     let mut parser = Parser { text, top: Vec::new(), open: Vec::new() };
     let mut letters = text.char_indices();
@@ -178,8 +179,8 @@ impl Parser<'_> {
         Some(())
     }
 
-    /// Nothing that is open is a group: brackets and colons become strays at the top, and what is between them stays what it is. Nothing
-    /// if a `|` would be a stray.
+    /// Nothing that is open is a group: brackets and colons become strays at the top, and what is between them stays
+    /// what it is. Nothing if a `|` would be a stray.
     fn set_free(&mut self) -> Option<()> {
         for bracket in std::mem::take(&mut self.open) {
             self.text(bracket.start..bracket.start + 1);

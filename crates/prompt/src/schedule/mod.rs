@@ -62,8 +62,8 @@ impl Schedule {
 
     /// Which of the [`Self::texts`] holds when the denoiser was called `calls` times before in this pass.
     ///
-    /// The calls begin with 0 and the steps with 1, so the first stretch lasts one call longer than written, and `[a|b]` goes a, a, b, a.
-    /// Behind the last stretch the first text holds again.
+    /// The calls begin with 0 and the steps with 1, so the first stretch lasts one call longer than written, and
+    /// `[a|b]` goes a, a, b, a. Behind the last stretch the first text holds again.
     pub fn at(&self, calls: u32) -> usize {
         let entry = self.entries.partition_point(|entry| entry.end < calls);
         self.entries.get(entry).or(self.entries.first()).map_or(0, |entry| entry.text)

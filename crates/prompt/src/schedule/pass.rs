@@ -7,8 +7,8 @@ use super::grammar::When;
 pub struct Steps {
     /// Steps of the sampler, as the request counts them.
     pub count: u32,
-    /// Evaluations of the denoiser in a step: 2 for samplers like Heun and DPM2, else 1. Shares then mean what they say, and steps that a
-    /// prompt names count evaluations.
+    /// Evaluations of the denoiser in a step: 2 for samplers like Heun and DPM2, else 1. Shares then mean what they
+    /// say, and steps that a prompt names count evaluations.
     pub evaluations: u32,
 }
 
@@ -23,7 +23,8 @@ impl Steps {
 pub enum Pass {
     /// The only pass, or the one before the picture is enlarged.
     First(Steps),
-    /// The one after. `first` is the length of the pass before; `second` the steps as asked for, not those that the denoising strength leaves.
+    /// The one after. `first` is the length of the pass before; `second` the steps as asked for, not those that the
+    /// denoising strength leaves.
     Hires {
         /// The pass before.
         first: Steps,

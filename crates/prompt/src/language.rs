@@ -16,8 +16,8 @@ pub struct Language {
     pub comments: bool,
     /// What brackets do.
     pub emphasis: EmphasisMode,
-    /// A chunk that is full ends behind its last comma if that leaves no more than this many tokens to the next; 0:
-    /// never.
+    /// A chunk that is full ends behind its last comma if that leaves no more than this many tokens, the comma counted,
+    /// to the next; 0: never.
     pub comma_padding_backtrack: usize,
 }
 

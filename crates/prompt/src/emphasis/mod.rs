@@ -172,7 +172,6 @@ fn merged(pieces: Vec<Piece>) -> Vec<Fragment> {
         match merged.last_mut() {
             Some(last) if last.weight == piece.weight => {
                 last.text.push_str(&piece.text);
-                last.is_break = false;
             }
             _ => merged.push(piece),
         }

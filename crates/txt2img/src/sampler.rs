@@ -20,6 +20,14 @@ pub struct Answer {
     pub unconditional: Tensor,
 }
 
+impl Answer {
+    /// The same done to both.
+    #[must_use]
+    pub fn map(self, change: impl Fn(Tensor) -> Tensor) -> Self {
+        Self { guided: change(self.guided), unconditional: change(self.unconditional) }
+    }
+}
+
 /// The guided model, in the two forms that samplers use. `x` is `[batch, 4, height/8, width/8]`, f32.
 pub trait Denoiser {
     /// D(x, sigma): the clean latents the model sees in `x` at noise level `sigma` (k-diffusion's convention).

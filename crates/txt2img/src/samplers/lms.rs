@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use engine::tch::Tensor;
 
 use super::derivative;
+use super::lagrange::polynomial;
 use crate::error::Result;
 use crate::sampler::Walk;
 
@@ -31,19 +32,9 @@ pub(super) fn sample(walk: &mut Walk<'_>, mut x: Tensor) -> Result<Tensor> {
 
 /// The integral, from the newest node to `next`, of the Lagrange polynomial that is 1 at node `own` and 0 at the others.
 fn coefficient(nodes: &[f64], own: usize, next: f64) -> f64 {
-    // Powers of the distance from the newest node, in which the products stay small.
-    let mut polynomial = vec![1.0];
-    for (other, node) in nodes.iter().enumerate().filter(|(other, _)| *other != own) {
-        let (root, scale) = (node - nodes[0], nodes[own] - nodes[other]);
-        let mut product = vec![0.0; polynomial.len() + 1];
-        for (power, factor) in polynomial.iter().enumerate() {
-            product[power] -= factor * root / scale;
-            product[power + 1] += factor / scale;
-        }
-        polynomial = product;
-    }
+    // In distances from the newest node, whose powers stay small.
+    let nodes_apart: Vec<f64> = nodes.iter().map(|node| node - nodes[0]).collect();
     let distance = next - nodes[0];
-    let integral = |sum: f64, (power, factor): (usize, &f64)| (sum + factor / (power + 1) as f64) * distance;
-    // Horner's scheme, from the highest power.
-    polynomial.iter().enumerate().rev().fold(0.0, integral)
+    let horner = |sum: f64, (power, factor): (usize, &f64)| (sum + factor / (power + 1) as f64) * distance;
+    polynomial(&nodes_apart, own).iter().enumerate().rev().fold(0.0, horner)
 }

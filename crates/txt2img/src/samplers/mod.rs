@@ -20,6 +20,7 @@ mod dpm_solver;
 mod euler;
 mod euler_ancestral;
 mod heun;
+mod lagrange;
 mod lcm;
 mod lms;
 mod plms;

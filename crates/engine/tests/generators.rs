@@ -102,7 +102,7 @@ fn a_tensor_that_is_skipped_counts_as_drawn() {
         let generators = || -> [Box<dyn Generator>; 2] { [Box::new(Philox::new(5)), Box::new(Mt19937::new(5))] };
         for (mut drawn, mut skipped) in generators().into_iter().zip(generators()) {
             for _ in 0..2 {
-                drawn.normal(shape);
+                _ = drawn.normal(shape);
                 skipped.skip(shape);
                 assert_eq!(numbers(&drawn.normal(&[20])), numbers(&skipped.normal(&[20])), "{shape:?}");
                 assert_eq!(numbers(&drawn.normal(&[3])), numbers(&skipped.normal(&[3])), "{shape:?}");

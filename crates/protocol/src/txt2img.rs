@@ -58,7 +58,7 @@ parameters! {
         seed_resize_from_w ["seed_resized_from_w"]: i64 = or(-1), only([0, -1], "seed resizing is not available in this version");
         /// The sampler, upper and lower case alike, also by the web UI's aliases; a schedule may follow (`DPM++ 2M Karras`). Null means `sampler_index`.
         sampler_name: Option<SamplerChoice> = or(Some(SamplerName::Euler.into())), anything();
-        /// How the noise levels are spaced; Automatic and null mean what the sampler's name ends in, else what the sampler prefers. DPM fast, DPM adaptive, DDIM, DDIM CFG++, PLMS and UniPC have steps of their own.
+        /// How the noise levels are spaced; Automatic and null mean what the sampler's name ends in, else what the table of samplers says. Samplers with steps of their own ignore it.
         scheduler: Option<SchedulerName> = or(None), anything();
         /// Images that go through the UNet together.
         batch_size: u32 = or(1), range(1, 32);
@@ -78,15 +78,15 @@ parameters! {
         tiling: bool = or(false), only([false], "tiling is not available in this version");
         /// What the image should not show; null is the same as an empty text.
         negative_prompt: Option<String> = or(None), text(PROMPT_CHARS_MAX);
-        /// Share of fresh noise; null means the sampler's own (0 for DDIM and DDIM CFG++, else 1). Samplers without noise ignore it.
+        /// Share of fresh noise; null means the sampler's own, as the table of samplers says. Samplers without noise ignore it.
         eta: Option<f64> = or(None), range(0.0, 10.0);
-        /// Churn of Euler, Heun and DPM2: noise added back at each step.
+        /// Churn: noise added back at each step, by the samplers whose row says so.
         s_churn: f64 = or(0.0), range(0.0, 1000.0);
         /// Highest sigma that is churned; null or 0 means no bound.
         s_tmax: Option<f64> = or(None), range(0.0, 1e9);
         /// Lowest sigma that is churned.
         s_tmin: f64 = or(0.0), range(0.0, 1e9);
-        /// Scale of the noise of churn, DPM2 a, DPM++ 2S a, DPM fast and the SDE samplers; 0 means 1, as in the web UI of the original endpoint.
+        /// Scale of the noise that is added at a step, by the samplers whose row says so; 0 means 1, as in the web UI of the original endpoint.
         s_noise: f64 = or(1.0), range(0.0, 10.0);
         /// The sampler when `sampler_name` is null; despite its name it is a name.
         sampler_index: SamplerChoice = or(SamplerName::Euler.into()), anything();

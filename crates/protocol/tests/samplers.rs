@@ -35,7 +35,11 @@ fn every_name_and_alias_is_understood_in_any_case_alone_and_with_every_schedule(
             for &scheduler in SchedulerName::ALL {
                 for ending in std::iter::once(scheduler.as_str()).chain(scheduler.aliases().iter().copied()) {
                     let spelling = format!("{word} {ending}").to_lowercase();
-                    assert_eq!(spelling.parse(), Ok(SamplerChoice { sampler, scheduler: Some(scheduler) }), "{spelling}");
+                    assert_eq!(
+                        spelling.parse(),
+                        Ok(SamplerChoice { sampler, scheduler: Some(scheduler) }),
+                        "{spelling}"
+                    );
                 }
             }
         }
@@ -94,7 +98,10 @@ fn a_choice_is_echoed_as_the_web_ui_writes_it_and_read_back() {
 #[test]
 fn an_unknown_name_is_told_the_known_ones() {
     let refused = parse(&json!({"sampler_name": "DPM++ 4M"})).unwrap_err().to_string();
-    assert!(refused.starts_with("item.sampler_name is the text \"DPM++ 4M\", but must be one of DPM++ 2M, "), "{refused}");
+    assert!(
+        refused.starts_with("item.sampler_name is the text \"DPM++ 4M\", but must be one of DPM++ 2M, "),
+        "{refused}"
+    );
     assert!(SamplerName::ALL.iter().all(|name| refused.contains(name.as_str())), "{refused}");
     let refused = parse(&json!({"scheduler": "Linear"})).unwrap_err().to_string();
     assert!(SchedulerName::ALL.iter().all(|name| refused.contains(name.as_str())), "{refused}");
@@ -102,7 +109,8 @@ fn an_unknown_name_is_told_the_known_ones() {
 
 #[test]
 fn fewer_steps_than_a_sampler_can_walk_are_refused() {
-    let refusal = |name: &str, steps: u32| parse(&json!({"sampler_name": name, "steps": steps})).unwrap_err().to_string();
+    let refusal =
+        |name: &str, steps: u32| parse(&json!({"sampler_name": name, "steps": steps})).unwrap_err().to_string();
     let sentence = "item.steps is 1, but DDIM needs at least 2; ask for more steps or another sampler.";
     assert_eq!(refusal("DDIM", 1), sentence);
     assert!(refusal("UniPC", 2).contains("UniPC needs at least 3"));

@@ -9,6 +9,7 @@ use model::NoiseSchedule;
 use protocol::SamplerRow;
 
 use crate::error::Result;
+pub use crate::samplers::algorithm;
 use crate::trajectory::Trajectory;
 
 /// What the model sees in a batch, both `[batch, 4, height/8, width/8]`, f32.
@@ -146,5 +147,3 @@ impl Walk<'_> {
 /// A sampler: walks from `x` along the trajectory and returns the clean latents, scaled as the VAE expects (times 0.18215).
 /// It fails when the denoiser fails.
 pub type Algorithm = fn(&mut Walk<'_>, Tensor) -> Result<Tensor>;
-
-pub use crate::samplers::algorithm;

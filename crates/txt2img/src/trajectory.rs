@@ -10,7 +10,7 @@ use crate::schedule::{Levels, ScheduleOptions, by_time, sigmas};
 /// Of how many levels of the training a latent consistency model knows one.
 const LCM_SKIP: usize = 20;
 /// UniPC's last time; its first is 1.
-pub(crate) const UNIPC_END: f64 = 0.001;
+const UNIPC_END: f64 = 0.001;
 
 /// The sigmas or time steps of a walk, and where on them it begins.
 ///
@@ -37,6 +37,12 @@ impl Trajectory {
     pub fn of_sigmas(points: Vec<f64>) -> Self {
         let lowest = points.iter().copied().rfind(|sigma| *sigma > 0.0).unwrap_or(0.0);
         Self { points, start: 0, in_sigmas: true, lowest }
+    }
+
+    /// UniPC's walk from a time in (0, 1] in so many equal intervals.
+    pub fn of_times(start: f64, intervals: usize) -> Self {
+        let point = |index: usize| start + (UNIPC_END - start) * index as f64 / intervals.max(1) as f64;
+        Self { points: (0..=intervals).map(point).collect(), start: 0, in_sigmas: false, lowest: 0.0 }
     }
 
     /// The same trajectory, begun at its point `start`: the second pass of a hires fix walks along such a tail. A start
@@ -99,11 +105,7 @@ fn points(
             let last = schedule.sigmas().len().saturating_sub(1);
             entries().rev().map(|entry| entry.min(last) as f64).collect()
         }
-        Walks::Time => {
-            // As many equal intervals as DDIM's list has entries.
-            let intervals = entries().count();
-            let point = |index: usize| 1.0 - (1.0 - UNIPC_END) * index as f64 / intervals as f64;
-            (0..=intervals).map(point).collect()
-        }
+        // As many intervals as DDIM's list has entries.
+        Walks::Time => Trajectory::of_times(1.0, entries().count()).points,
     }
 }

@@ -6,7 +6,7 @@ mod table;
 use names::names;
 
 pub use choice::SamplerChoice;
-pub use table::{SamplerNoise, SamplerRow, Walks};
+pub use table::{SamplerNoise, SamplerRow, Walks, markdown_table};
 
 names! {
     /// A sampler by the name the web UI gives it, in the order of its lists; requests, infotext and `info` use the same.

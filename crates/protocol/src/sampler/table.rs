@@ -77,6 +77,35 @@ impl SamplerRow {
     }
 }
 
+/// The table in the README's Markdown.
+pub fn markdown_table() -> String {
+    let mut table = String::from(
+        "| sampler | aliases | automatic schedule | order | evaluations a step | eta | also act | fewest steps | |\n\
+         |---|---|---|--:|--:|--:|---|--:|---|\n",
+    );
+    for row in &SAMPLERS {
+        let aliases: Vec<String> = row.name.aliases().iter().map(|alias| format!("`{alias}`")).collect();
+        let schedule = if row.takes_schedule() { row.preferred.as_str() } else { "its own" };
+        let eta = row.eta.map_or_else(String::new, |eta| eta.to_string());
+        let act = match (row.churn, row.s_noise) {
+            (true, true) => "`s_churn`, `s_tmin`, `s_tmax`, `s_noise`",
+            (true, false) => "`s_churn`, `s_tmin`, `s_tmax`",
+            (false, true) => "`s_noise`",
+            (false, false) => "",
+        };
+        table += &format!(
+            "| {} | {} | {schedule} | {} | {} | {eta} | {act} | {} | {} |\n",
+            row.name,
+            aliases.join(", "),
+            row.order,
+            row.evaluations,
+            row.steps_min,
+            row.name.doc()
+        );
+    }
+    table
+}
+
 /// First order, one evaluation, a list of sigmas spaced by the model, no noise and no settings.
 const PLAIN: SamplerRow = SamplerRow {
     name: SamplerName::Euler,
@@ -93,8 +122,7 @@ const PLAIN: SamplerRow = SamplerRow {
     alone: false,
 };
 const CHURNED: SamplerRow = SamplerRow { noise: SamplerNoise::Churn, churn: true, s_noise: true, ..PLAIN };
-const ANCESTRAL: SamplerRow =
-    SamplerRow { noise: SamplerNoise::Ancestral, eta: Some(1.0), s_noise: true, ..PLAIN };
+const ANCESTRAL: SamplerRow = SamplerRow { noise: SamplerNoise::Ancestral, eta: Some(1.0), s_noise: true, ..PLAIN };
 const STOCHASTIC: SamplerRow = SamplerRow {
     preferred: SchedulerName::Exponential,
     order: 2,
@@ -126,10 +154,24 @@ pub(super) const SAMPLERS: [SamplerRow; SamplerName::ALL.len()] = {
         SamplerRow { name: Lms, order: 4, ..PLAIN },
         SamplerRow { name: Heun, order: 2, evaluations: 2, ..CHURNED },
         SamplerRow { name: Dpm2, preferred: Karras, order: 2, evaluations: 2, discards_penultimate: true, ..CHURNED },
-        SamplerRow { name: Dpm2A, preferred: Karras, order: 2, evaluations: 2, discards_penultimate: true, ..ANCESTRAL },
+        SamplerRow {
+            name: Dpm2A,
+            preferred: Karras,
+            order: 2,
+            evaluations: 2,
+            discards_penultimate: true,
+            ..ANCESTRAL
+        },
         SamplerRow { name: DpmFast, order: 3, walks: Walks::SigmaSpan, ..ANCESTRAL },
         SamplerRow { name: DpmAdaptive, order: 3, walks: Walks::SigmaSpan, s_noise: false, alone: true, ..ANCESTRAL },
-        SamplerRow { name: Restart, preferred: Karras, order: 2, evaluations: 2, noise: SamplerNoise::Restarts, ..PLAIN },
+        SamplerRow {
+            name: Restart,
+            preferred: Karras,
+            order: 2,
+            evaluations: 2,
+            noise: SamplerNoise::Restarts,
+            ..PLAIN
+        },
         SamplerRow { name: Ddim, ..IMPLICIT },
         SamplerRow { name: DdimCfgPp, ..IMPLICIT },
         SamplerRow { name: Plms, order: 4, ..IN_TIME_STEPS },

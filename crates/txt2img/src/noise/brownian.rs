@@ -3,6 +3,8 @@
 //!
 //! An interval is halved again and again; a node's own seed says how its increment divides (Lévy's Brownian bridge).
 
+use std::collections::VecDeque;
+
 use engine::tch::{Kind, Tensor};
 use protocol::NoiseSource;
 
@@ -12,6 +14,9 @@ use super::{SeedSequence, generator};
 const POOL_SIZE: usize = 24;
 /// Decimals of a time: halving ends at a millionth.
 const DECIMALS: usize = 6;
+
+/// How many values are kept: a step asks for its beginning twice, and the next step begins where it ended.
+const VALUES_KEPT: usize = 3;
 
 /// One image's path.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct BrownianPath {
     interval: [f64; 2],
     /// From the root to the node that was asked for last, near which the next lies. Empty until somebody asks.
     nodes: Vec<Node>,
+    /// The path at the times that were asked for last, the newest first.
+    values: VecDeque<(f64, Tensor)>,
 }
 
 /// A piece of the path.
@@ -42,7 +49,7 @@ struct Node {
 impl BrownianPath {
     /// The path of a seed over the sigmas of `interval`, from the lower to the higher.
     pub fn new(source: NoiseSource, seed: u64, shape: [i64; 3], interval: [f64; 2]) -> Self {
-        Self { source, seed, shape, interval: interval.map(single), nodes: Vec::new() }
+        Self { source, seed, shape, interval: interval.map(single), nodes: Vec::new(), values: VecDeque::new() }
     }
 
     /// What the path gains from one sigma to the next, scaled to N(0, 1): f32, of the image's shape.
@@ -55,11 +62,23 @@ impl BrownianPath {
 
     /// The path at a time, from its value of 0 at the interval's start. Times outside are those of the ends.
     fn at(&mut self, time: f64) -> Tensor {
+        let time = rounded(time);
+        if let Some((_, value)) = self.values.iter().find(|(known, _)| *known == time) {
+            return value.shallow_clone();
+        }
+        let value = self.descend(time);
+        self.values.push_front((time, value.shallow_clone()));
+        self.values.truncate(VALUES_KEPT);
+        value
+    }
+
+    /// Halves the interval until the time is one of a half's ends.
+    fn descend(&mut self, time: f64) -> Tensor {
         if self.nodes.is_empty() {
             let root = self.root();
             self.nodes.push(root);
         }
-        let time = rounded(time).clamp(self.nodes[0].start, self.nodes[0].end);
+        let time = time.clamp(self.nodes[0].start, self.nodes[0].end);
         while self.nodes.len() > 1 && !self.nodes[self.nodes.len() - 1].holds(time) {
             self.nodes.pop();
         }

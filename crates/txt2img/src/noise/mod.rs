@@ -47,7 +47,10 @@ pub struct ImageNoise {
 
 impl std::fmt::Debug for ImageNoise {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ImageNoise").field("images", &self.streams.len()).field("shape", &self.shape).finish_non_exhaustive()
+        f.debug_struct("ImageNoise")
+            .field("images", &self.streams.len())
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,13 @@ pub(super) fn sample(walk: &mut Walk<'_>, mut x: Tensor) -> Result<Tensor> {
 }
 
 /// One step from `sigma` to `next`, with the derivative half-way between their logarithms; to 0, Euler's.
-pub(super) fn midpoint_step(walk: &mut Walk<'_>, x: &Tensor, denoised: &Tensor, sigma: f64, next: f64) -> Result<Tensor> {
+pub(super) fn midpoint_step(
+    walk: &mut Walk<'_>,
+    x: &Tensor,
+    denoised: &Tensor,
+    sigma: f64,
+    next: f64,
+) -> Result<Tensor> {
     if next == 0.0 {
         return Ok(euler_step(x, denoised, sigma, next));
     }

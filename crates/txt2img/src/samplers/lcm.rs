@@ -37,6 +37,7 @@ fn consistent(walk: &mut Walk<'_>, x: &Tensor, sigma: f64) -> Result<Tensor> {
 /// The time step that the model was distilled to whose sigma is nearest, in its logarithm.
 fn nearest_timestep(sigmas: &[f64], sigma: f64) -> f64 {
     let distance = |timestep: &usize| (sigmas[*timestep].ln() - sigma.ln()).abs();
-    let timesteps = (SKIP - 1..sigmas.len()).step_by(SKIP);
+    let skip = SKIP.min(sigmas.len());
+    let timesteps = (skip - 1..sigmas.len()).step_by(skip);
     timesteps.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0) as f64
 }

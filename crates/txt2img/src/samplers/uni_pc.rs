@@ -45,6 +45,9 @@ struct Seen {
 pub(super) fn sample(walk: &mut Walk<'_>, mut x: Tensor) -> Result<Tensor> {
     let levels: Vec<Level> = walk.trajectory.points().iter().map(|time| Level::new(walk.schedule, *time)).collect();
     let steps = levels.len().saturating_sub(1);
+    if steps == 0 {
+        return Ok(x);
+    }
     // The newest first.
     let mut history = VecDeque::from([see(walk, &x, levels[0])?]);
     for (index, level) in levels[1..].iter().enumerate() {

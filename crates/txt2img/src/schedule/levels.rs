@@ -8,24 +8,24 @@ use model::NoiseSchedule;
 /// `DiscreteSchedule`.
 #[derive(Debug, Clone)]
 pub struct Levels {
-    log_sigmas: Vec<f64>,
+    sigmas: Vec<f64>,
 }
 
 impl Levels {
     /// Every level of the training: a place is a time step.
     pub fn new(schedule: &NoiseSchedule) -> Self {
-        Self { log_sigmas: schedule.sigmas().iter().map(|sigma| sigma.ln()).collect() }
+        Self { sigmas: schedule.sigmas().to_vec() }
     }
 
-    /// Of each `skip` levels the last; a latent consistency model is distilled to 50 of 1000.
+    /// Of each `skip` levels the last, but never none; a latent consistency model is distilled to 50 of 1000.
     pub fn reduced(schedule: &NoiseSchedule, skip: usize) -> Self {
-        let sigmas = schedule.sigmas().iter().skip(skip - 1).step_by(skip);
-        Self { log_sigmas: sigmas.map(|sigma| sigma.ln()).collect() }
+        let skip = skip.clamp(1, schedule.sigmas().len().max(1));
+        Self { sigmas: schedule.sigmas().iter().skip(skip - 1).step_by(skip).copied().collect() }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.log_sigmas.len()
+        self.sigmas.len()
     }
 
     /// The last place.
@@ -35,25 +35,22 @@ impl Levels {
 
     /// The lowest and the highest sigma.
     pub fn range(&self) -> [f64; 2] {
-        [self.sigma(0.0), self.sigma(self.last())]
+        [self.sigmas[0], self.sigmas[self.count() - 1]]
     }
 
     /// The sigma at a place, clamped to the table.
     pub fn sigma(&self, place: f64) -> f64 {
         let place = place.clamp(0.0, self.last());
-        let low = (place.floor() as usize).min(self.count().saturating_sub(2));
-        let weight = place - low as f64;
-        let above = self.log_sigmas.get(low + 1).unwrap_or(&self.log_sigmas[low]);
-        ((1.0 - weight) * self.log_sigmas[low] + weight * above).exp()
+        let (low, high) = (self.sigmas[place.floor() as usize], self.sigmas[place.ceil() as usize]);
+        let weight = place.fract();
+        if weight == 0.0 { low } else { ((1.0 - weight) * low.ln() + weight * high.ln()).exp() }
     }
 
     /// The place of a sigma, clamped to the table: the inverse of [`Levels::sigma`].
     pub fn place(&self, sigma: f64) -> f64 {
-        let log_sigma = sigma.ln();
-        let above = self.log_sigmas.partition_point(|&entry| entry <= log_sigma);
-        let low = above.saturating_sub(1).min(self.count().saturating_sub(2));
-        let (start, end) = (self.log_sigmas[low], self.log_sigmas[(low + 1).min(self.count() - 1)]);
-        let weight = if end > start { (log_sigma - start) / (end - start) } else { 0.0 };
-        low as f64 + weight.clamp(0.0, 1.0)
+        let above = self.sigmas.partition_point(|&entry| entry <= sigma);
+        let Some(low) = above.checked_sub(1) else { return 0.0 };
+        let Some(high) = self.sigmas.get(above) else { return self.last() };
+        low as f64 + (sigma / self.sigmas[low]).ln() / (high / self.sigmas[low]).ln()
     }
 }

@@ -1,5 +1,6 @@
 """Where the fixtures lie, and how they are written: deterministic bytes, with the versions that made them."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def deterministic():
     """One thread and deterministic kernels: the same machine writes the same bytes every time."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+
+
+@contextlib.contextmanager
+def float64():
+    """New tensors are of float64, also those that libraries make."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def generator(seed):

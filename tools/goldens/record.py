@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import bf16
+import brownian
 import ema
 import engine
 import faithful
@@ -20,10 +21,12 @@ import networks
 import objectives
 import samplers
 import schedule
+import schedules
 import streams
 import taesd
 import tokens
 import vision
+import walks
 import weights
 
 PARTS = {
@@ -36,7 +39,12 @@ PARTS = {
     "weights": weights.record,
     "lora_files": lora_files.record,
     "engine": engine.record,
-    "samplers": samplers.record,
+    "schedules": schedules.record,
+    "walks": walks.record,
+    "brownian": brownian.record,
+    "samplers": samplers.record_pipeline,
+    # From the noise and the prompts of the part before.
+    "guided_walks": samplers.record_guided_walks,
     "streams": streams.record,
     "faithful": faithful.record,
     "objectives": objectives.record,

@@ -1,54 +1,23 @@
-"""k-diffusion's samplers on a denoiser that is one line long, and a whole guided trajectory of the tiny model."""
+"""Whole guided trajectories of the tiny model."""
 
 from unittest import mock
 
 import torch
 from diffusers import EulerDiscreteScheduler
+from safetensors.torch import load_file
 
+import fixtures
 import kdiffusion
+import walks
 from fixtures import TXT2IMG, randn, save_tensors
 from models import SCHEDULE, tiny_text_encoder, tiny_unet, tiny_vae
 from networks import random_ids
-
-SHAPE = (2, 4, 3, 5)
-
-
-def denoise(x, sigma):
-    """D(x, σ) = x / (1 + σ²) + 0.1·tanh(x)"""
-    sigma = sigma.view(-1, 1, 1, 1)
-    return x / (1 + sigma**2) + 0.1 * torch.tanh(x)
-
 
 def table():
     betas = torch.linspace(SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
     alphas_cumprod = torch.cumprod(1 - betas, 0)
     sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt().float()
     return kdiffusion.external().DiscreteSchedule(sigmas, quantize=False)
-
-
-def sigma_lists():
-    sampling, schedule = kdiffusion.sampling(), table()
-    lowest, highest = schedule.sigma_min.item(), schedule.sigma_max.item()
-    lists = {}
-    for steps in (1, 5, 20):
-        lists[f"model.{steps}"] = schedule.get_sigmas(steps)
-        lists[f"karras.{steps}"] = sampling.get_sigmas_karras(steps, lowest, highest)
-        lists[f"exponential.{steps}"] = sampling.get_sigmas_exponential(steps, lowest, highest)
-    # k-diffusion divides 0 by 0 nowhere: for one step its Karras list is the highest sigma and 0.
-    assert torch.equal(lists["karras.1"][1:], torch.zeros(1))
-    return lists
-
-
-EULER = {
-    "plain": {},
-    "churn": {"s_churn": 3.0},
-    "churn_window": {"s_churn": 10.0, "s_tmin": 0.5, "s_tmax": 8.0, "s_noise": 1.1},
-}
-ANCESTRAL = {
-    "eta_0": {"eta": 0.0},
-    "eta_half": {"eta": 0.5},
-    "eta_1": {"eta": 1.0},
-}
 
 
 class Trajectory:
@@ -78,22 +47,6 @@ class Trajectory:
 
 def named(case, tensors):
     return {f"{case}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def record_analytic():
-    sampling, lists = kdiffusion.sampling(), sigma_lists()
-    start, noise = randn(SHAPE, 800), randn((20, *SHAPE), 801)
-    tensors = {"start": start, "noise": noise} | {f"sigmas.{name}": sigmas for name, sigmas in lists.items()}
-    for name in ("model.1", "karras.5", "model.20", "karras.20"):
-        sigmas = lists[name]
-        for prefix, sampler, cases in (
-            ("euler", sampling.sample_euler, EULER),
-            ("euler_a", sampling.sample_euler_ancestral, ANCESTRAL),
-        ):
-            for case, options in cases.items():
-                walked = Trajectory().run(sampler, denoise, start * sigmas[0], sigmas, noise, **options)
-                tensors |= named(f"{prefix}.{case}.{name}", walked)
-    save_tensors(TXT2IMG / "samplers.safetensors", tensors, euler=EULER, euler_ancestral=ANCESTRAL)
 
 
 def guidance(unet, context, cfg_scale):
@@ -177,6 +130,50 @@ def record_kdiffusion(network, start, noise):
     return tensors
 
 
-def record():
-    record_analytic()
-    record_pipeline()
+@torch.no_grad()
+def record_guided_walks():
+    """More of k-diffusion over the tiny model, in float64: what the model is asked, and the end."""
+    given = load_file(TXT2IMG / "pipeline.safetensors")
+    # Made in float32, as everywhere: float64 would draw other weights.
+    text, unet = tiny_text_encoder().double(), tiny_unet().double()
+    with fixtures.float64():
+        tensors = guided_walks(text, unet, given)
+    save_tensors(TXT2IMG / "guided_walks.safetensors", tensors, model="tiny", cfg_scale=7.0)
+
+
+def guided_walks(text, unet, given):
+    start, noise = given["start"].double(), given["noise"].double()
+    context = torch.cat([text(given[name]).last_hidden_state for name in ("negative_ids", "ids")])
+    network = guidance(unet, context, 7.0)
+    sampling, external, schedule = kdiffusion.sampling(), kdiffusion.external(), walks.table()
+    alphas_cumprod = walks.alphas_cumprod()
+    epsilon = external.DiscreteEpsDDPMDenoiser(network, alphas_cumprod, quantize=False)
+    v = external.DiscreteVDDPMDenoiser(network, alphas_cumprod, quantize=False)
+
+    def given_noise():
+        draws = iter(noise)
+        return {"noise_sampler": lambda *_: next(draws)}
+
+    karras = sampling.get_sigmas_karras(5, schedule.sigma_min.item(), schedule.sigma_max.item())
+    # Few enough steps for the five given noises.
+    uniform = schedule.get_sigmas(3)
+    runs = {
+        "dpmpp_2m.epsilon": (sampling.sample_dpmpp_2m, epsilon, karras, {}),
+        "dpmpp_sde.epsilon": (sampling.sample_dpmpp_sde, epsilon, uniform, given_noise()),
+        "dpmpp_3m_sde.epsilon": (sampling.sample_dpmpp_3m_sde, epsilon, karras, given_noise()),
+        "lms.epsilon": (sampling.sample_lms, epsilon, karras, {}),
+        "heun.v": (sampling.sample_heun, v, uniform, {}),
+        "dpmpp_2m.v": (sampling.sample_dpmpp_2m, v, karras, {}),
+    }
+    tensors = {}
+    for case, (sampler, denoiser, sigmas, options) in runs.items():
+        asked = []
+
+        def follow(x, sigma, denoiser=denoiser, asked=asked):
+            asked.append((x, sigma[0]))
+            return denoiser(x, sigma)
+
+        end = sampler(follow, start * sigmas[0], sigmas, disable=True, **options)
+        tensors[f"{case}.x"] = torch.stack([*(x for x, _ in asked), end]).float()
+        tensors[f"{case}.sigma"] = torch.stack([sigma for _, sigma in asked])
+    return tensors

@@ -97,6 +97,21 @@ fn the_mersenne_twister_agrees_with_libtorch_itself() {
 }
 
 #[test]
+fn a_tensor_that_is_skipped_counts_as_drawn() {
+    for shape in [&[4, 64, 64][..], &[3, 5], &[7], &[1, 4, 17, 9], &[0], &[1000, 3]] {
+        let generators = || -> [Box<dyn Generator>; 2] { [Box::new(Philox::new(5)), Box::new(Mt19937::new(5))] };
+        for (mut drawn, mut skipped) in generators().into_iter().zip(generators()) {
+            for _ in 0..2 {
+                _ = drawn.normal(shape);
+                skipped.skip(shape);
+                assert_eq!(numbers(&drawn.normal(&[20])), numbers(&skipped.normal(&[20])), "{shape:?}");
+                assert_eq!(numbers(&drawn.normal(&[3])), numbers(&skipped.normal(&[3])), "{shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_empty_request_is_an_empty_tensor() {
     assert_eq!(Philox::new(0).normal(&[0, 4]).size(), [0, 4]);
     assert_eq!(Mt19937::new(0).normal(&[0]).size(), [0]);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::parameter::parameters;
-use crate::{RequestError, SamplerName};
+use crate::{RequestError, SamplerChoice, SamplerName, SchedulerName};
 
 /// Longest prompt: 250 chunks of the 75 tokens that the text encoder reads at once.
 pub const PROMPT_CHARS_MAX: usize = 20_000;
@@ -56,8 +56,10 @@ parameters! {
         seed_resize_from_h: i64 = or(-1), only([0, -1], "seed resizing is not available in this version");
         /// Width the noise is drawn at; 0 or -1 means the image's own.
         seed_resize_from_w ["seed_resized_from_w"]: i64 = or(-1), only([0, -1], "seed resizing is not available in this version");
-        /// The sampler; null means `sampler_index`.
-        sampler_name: Option<SamplerName> = or(Some(SamplerName::Euler)), anything();
+        /// The sampler, upper and lower case alike, also by the web UI's aliases; a schedule may follow (`DPM++ 2M Karras`). Null means `sampler_index`.
+        sampler_name: Option<SamplerChoice> = or(Some(SamplerName::Euler.into())), anything();
+        /// How the noise levels are spaced; Automatic and null mean what the sampler's name ends in, else what the table of samplers says. Samplers with steps of their own ignore it.
+        scheduler: Option<SchedulerName> = or(None), anything();
         /// Images that go through the UNet together.
         batch_size: u32 = or(1), range(1, 32);
         /// Number of batches; images = batch_size x n_iter.
@@ -76,18 +78,18 @@ parameters! {
         tiling: bool = or(false), only([false], "tiling is not available in this version");
         /// What the image should not show; null is the same as an empty text.
         negative_prompt: Option<String> = or(None), text(PROMPT_CHARS_MAX);
-        /// Share of ancestral noise; null means the sampler's own (1 for Euler a). Samplers without noise ignore it.
+        /// Share of fresh noise; null means the sampler's own, as the table of samplers says. Samplers without noise ignore it.
         eta: Option<f64> = or(None), range(0.0, 10.0);
-        /// Euler's churn: noise added back at each step.
+        /// Churn: noise added back at each step, by the samplers whose row says so.
         s_churn: f64 = or(0.0), range(0.0, 1000.0);
         /// Highest sigma that is churned; null or 0 means no bound.
         s_tmax: Option<f64> = or(None), range(0.0, 1e9);
         /// Lowest sigma that is churned.
         s_tmin: f64 = or(0.0), range(0.0, 1e9);
-        /// Scale of the churn's noise; 0 means 1, as in the web UI of the original endpoint.
+        /// Scale of the noise that is added at a step, by the samplers whose row says so; 0 means 1, as in the web UI of the original endpoint.
         s_noise: f64 = or(1.0), range(0.0, 10.0);
         /// The sampler when `sampler_name` is null; despite its name it is a name.
-        sampler_index: SamplerName = or(SamplerName::Euler), anything();
+        sampler_index: SamplerChoice = or(SamplerName::Euler.into()), anything();
         /// A script of the web UI.
         script_name: Option<String> = or(None), only([""], "scripts are not available in this version");
         /// Returned as it is beside the images.
@@ -99,13 +101,21 @@ impl Txt2ImgParams {
     /// Reads one item; with the rules that concern two fields at once.
     ///
     /// # Errors
-    /// One sentence that names the field; also when the item asks for more than [`IMAGES_MAX`] images.
+    /// One sentence that names the field; also when the item asks for more than [`IMAGES_MAX`] images, or for fewer steps
+    /// than its sampler needs.
     pub fn parse_item(value: Value, path: &str) -> Result<Self, RequestError> {
         let params = Self::parse(value, path)?;
         if params.images() > IMAGES_MAX {
             return Err(RequestError::Conflict(format!(
                 "{path}.batch_size x {path}.n_iter is {}, but must be at most {IMAGES_MAX}; split the item.",
                 params.images()
+            )));
+        }
+        let row = params.sampler().row();
+        if params.steps < row.steps_min {
+            return Err(RequestError::Conflict(format!(
+                "{path}.steps is {}, but {} needs at least {}; ask for more steps or another sampler.",
+                params.steps, row.name, row.steps_min
             )));
         }
         Ok(params)
@@ -118,6 +128,19 @@ impl Txt2ImgParams {
 
     /// The sampler that draws: `sampler_name`, else `sampler_index`.
     pub fn sampler(&self) -> SamplerName {
-        self.sampler_name.unwrap_or(self.sampler_index)
+        self.sampler_choice().sampler
+    }
+
+    /// The sampler that draws with the schedule that the request names: in `scheduler`, else behind the sampler's name.
+    pub fn sampler_choice(&self) -> SamplerChoice {
+        let named = self.sampler_name.unwrap_or(self.sampler_index);
+        let field = self.scheduler.filter(|scheduler| *scheduler != SchedulerName::Automatic);
+        SamplerChoice { scheduler: field.or(named.scheduler), ..named }
+    }
+
+    /// How the noise levels are spaced; never [`SchedulerName::Automatic`].
+    pub fn schedule(&self) -> SchedulerName {
+        let named = self.sampler_choice().scheduler.filter(|scheduler| *scheduler != SchedulerName::Automatic);
+        named.unwrap_or(self.sampler().row().preferred)
     }
 }

@@ -177,7 +177,7 @@ fn the_supervisor_sends_a_whole_job_in_one_line() {
             r#""inference":[{"enable_hr":false,"denoising_strength":0.0,"firstphase_width":0,"firstphase_height":0,"#,
             r#""hr_scale":2.0,"hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"#,
             r#""prompt":"line one\nline two","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0.0,"#,
-            r#""seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":"Euler","batch_size":1,"n_iter":1,"#,
+            r#""seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":"Euler","scheduler":null,"batch_size":1,"n_iter":1,"#,
             r#""steps":50,"cfg_scale":7.0,"width":512,"height":512,"restore_faces":false,"tiling":false,"#,
             r#""negative_prompt":null,"eta":null,"s_churn":0.0,"s_tmax":null,"s_tmin":0.0,"s_noise":1.0,"#,
             r#""sampler_index":"Euler","script_name":null,"passback":null}],"out_dir":"/data/out","scratch_dir":"/data/scratch"}"#,

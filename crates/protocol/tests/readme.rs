@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use protocol::Txt2ImgParams;
 use protocol::parameter::markdown_table;
 use protocol::train::train_table;
+use protocol::{Txt2ImgParams, sampler};
 
 /// Set to 1, the test writes the tables instead of comparing them.
 const UPDATE: &str = "UPDATE_README";
@@ -18,6 +18,7 @@ fn the_tables_of_the_readme_are_those_of_the_parser() {
     let readme = fs::read_to_string(&path).unwrap();
     let written = with_table(&readme, "input.train", &markdown_table(&train_table()));
     let written = with_table(&written, "input.inference", &markdown_table(Txt2ImgParams::table()));
+    let written = with_table(&written, "samplers", &sampler::markdown_table());
     if std::env::var(UPDATE).is_ok_and(|value| value == "1") {
         fs::write(path, written).unwrap();
     } else {

@@ -28,6 +28,12 @@ pub enum Txt2ImgError {
         /// `UNet` or `VAE`.
         network: &'static str,
     },
+    /// DPM adaptive tried too often.
+    #[error("DPM adaptive found no end within {attempts} steps; use another sampler for this picture")]
+    NoStep {
+        /// Steps tried.
+        attempts: usize,
+    },
     /// Whoever asked for the picture does not want it any more.
     #[error("the drawing was stopped")]
     Stopped,

@@ -36,7 +36,7 @@ pub fn info(params: &Txt2ImgParams, resolved: &Resolved<'_>) -> String {
         "subseed_strength": params.subseed_strength,
         "width": params.width,
         "height": params.height,
-        "sampler_name": params.sampler().as_str(),
+        "sampler_name": params.sampler_choice().to_string(),
         "cfg_scale": params.cfg_scale,
         "steps": params.steps,
         "batch_size": params.batch_size,

@@ -1,6 +1,6 @@
 //! The text that describes one image, as the web UI writes it into its PNG files.
 
-use protocol::{SamplerName, Txt2ImgParams};
+use protocol::Txt2ImgParams;
 
 use crate::python_json;
 
@@ -8,17 +8,17 @@ use crate::python_json;
 pub fn infotext(params: &Txt2ImgParams, seed: u64, model: &str) -> String {
     let mut pairs = vec![
         ("Steps", params.steps.to_string()),
-        ("Sampler", params.sampler().as_str().to_owned()),
+        ("Sampler", params.sampler_choice().to_string()),
         ("CFG scale", python_json::float(params.cfg_scale)),
         ("Seed", seed.to_string()),
         ("Size", format!("{}x{}", params.width, params.height)),
         ("Model", model.replace([',', ':'], "")),
     ];
-    if let Some(eta) = params.eta
-        && params.sampler() == SamplerName::EulerA
-        && eta != 1.0
+    if let (Some(eta), Some(default)) = (params.eta, params.sampler().row().eta)
+        && eta != default
     {
-        pairs.push(("Eta", python_json::float(eta)));
+        // The web UI's names for the two kinds of samplers, which it tells apart by their default.
+        pairs.push((if default == 0.0 { "Eta DDIM" } else { "Eta" }, python_json::float(eta)));
     }
     let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}: {}", quoted(&value))).collect();
     let mut lines = vec![params.prompt.clone()];

@@ -84,7 +84,8 @@ impl Pipeline {
             self.encode(params.negative_prompt.as_deref().unwrap_or(""), &field("negative_prompt"), occasion);
         let positive = self.encode(&params.prompt, &field("prompt"), occasion);
         let (studio, conditioning) = (self.studio(), Conditioning { negative, positive });
-        let meter = occasion.meter(Stage::Inference, u64::from(params.steps) * u64::from(params.n_iter));
+        let steps = studio.steps(params) as u64 * u64::from(params.n_iter);
+        let meter = occasion.meter(Stage::Inference, steps);
         let (mut step, mut infotexts) = (0, Vec::with_capacity(seeds.len()));
         for batch in seeds.chunks(params.batch_size as usize) {
             let stop = occasion.stop;

@@ -9,9 +9,11 @@ use protocol::{Leave, Txt2ImgParams};
 use crate::denoiser::GuidedUNet;
 use crate::error::{Result, Txt2ImgError};
 use crate::infotext::infotext;
+use crate::noise::{ImageNoise, NoiseOptions};
 use crate::picture::{Picture, pixels};
-use crate::sampler::{Churn, Denoiser, Sampler, Settings, StepNoise, Walk, sampler};
-use crate::seeds::ImageNoise;
+use crate::sampler::{Answer, Churn, Denoiser, Settings, Walk, algorithm};
+use crate::schedule::ScheduleOptions;
+use crate::trajectory::Trajectory;
 
 /// What pictures are drawn with, but for the text encoder, whose answers come as tensors.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,15 @@ impl Studio<'_> {
             .try_for_each(|(index, seed)| keep(self.picture(params, &latents.get(index as i64), *seed)?))
     }
 
+    /// How many steps each batch of `params` is drawn in, which is not always what it asks for.
+    pub fn steps(&self, params: &Txt2ImgParams) -> usize {
+        self.trajectory(params).steps()
+    }
+
+    fn trajectory(&self, params: &Txt2ImgParams) -> Trajectory {
+        Trajectory::new(params.sampler_choice(), self.schedule, params.steps, &ScheduleOptions::default())
+    }
+
     /// Latents of one batch, `[batch, 4, height/8, width/8]`, as the VAE expects them.
     fn sample(
         &self,
@@ -86,14 +97,38 @@ impl Studio<'_> {
         unet: &mut dyn Denoiser,
         on_step: &mut dyn FnMut(usize),
     ) -> Result<Tensor> {
-        let algorithm: &dyn Sampler = sampler(params.sampler());
-        let trajectory = algorithm.trajectory(self.schedule, params.steps);
+        let trajectory = self.trajectory(params);
+        let together = if params.sampler().row().alone { 1 } else { seeds.len().max(1) };
+        let groups = seeds.len().div_ceil(together);
+        // Steps of the groups that walk one after the other make one step of the batch.
+        let mut walked = 0;
+        let mut on_step = |_| {
+            walked += 1;
+            if walked % groups == 0 {
+                on_step(walked / groups);
+            }
+        };
+        let group = |seeds: &[u64]| self.walk(params, &trajectory, seeds, unet, &mut on_step);
+        Ok(Tensor::cat(&seeds.chunks(together).map(group).collect::<Result<Vec<_>>>()?, 0))
+    }
+
+    /// Latents of images that walk together.
+    fn walk(
+        &self,
+        params: &Txt2ImgParams,
+        trajectory: &Trajectory,
+        seeds: &[u64],
+        unet: &mut dyn Denoiser,
+        on_step: &mut dyn FnMut(usize),
+    ) -> Result<Tensor> {
         let shape = [4, i64::from(params.height / 8), i64::from(params.width / 8)];
-        let mut noise = ImageNoise::new(seeds, shape, self.device);
-        let x = algorithm.first_latents(&noise.next(), &trajectory);
+        let options = NoiseOptions::default();
+        let (first, mut noise) = ImageNoise::begin(seeds, shape, self.device, options, trajectory.interval());
+        let x = trajectory.first_latents(&first);
         let settings = settings(params);
-        let mut walk = Walk { denoiser: unet, noise: &mut noise, trajectory: &trajectory, settings, on_step };
-        no_grad(|| algorithm.sample(&mut walk, x))
+        let schedule = self.schedule;
+        let mut walk = Walk { denoiser: unet, noise: &mut noise, trajectory, schedule, settings, on_step };
+        no_grad(|| algorithm(params.sampler())(&mut walk, x))
     }
 
     /// Decodes one image's latents, `[4, height/8, width/8]`; one at a time, so that memory does not grow with the batch.
@@ -122,24 +157,32 @@ impl Stoppable<'_> {
 }
 
 impl Denoiser for Stoppable<'_> {
-    fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
+    fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Answer> {
         self.go_on()?;
         self.denoiser.denoise(x, sigma)
     }
 
-    fn predict_noise(&mut self, x: &Tensor, timestep: f64) -> Result<Tensor> {
+    fn predict_noise(&mut self, x: &Tensor, timestep: f64) -> Result<Answer> {
         self.go_on()?;
         self.denoiser.predict_noise(x, timestep)
+    }
+
+    fn calls(&self) -> usize {
+        self.denoiser.calls()
     }
 }
 
 /// The walk's settings; 0 and null stand for the web UI's defaults.
 fn settings(params: &Txt2ImgParams) -> Settings {
+    let defaults = Settings::of(params.sampler().row());
     let churn = Churn {
         amount: params.s_churn,
         sigma_min: params.s_tmin,
         sigma_max: params.s_tmax.filter(|sigma| *sigma > 0.0).unwrap_or(f64::INFINITY),
-        noise: if params.s_noise == 0.0 { 1.0 } else { params.s_noise },
     };
-    Settings { eta: params.eta, churn }
+    Settings {
+        eta: params.eta.unwrap_or(defaults.eta),
+        churn,
+        s_noise: if params.s_noise == 0.0 { defaults.s_noise } else { params.s_noise },
+    }
 }

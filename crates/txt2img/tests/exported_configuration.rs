@@ -10,8 +10,10 @@ use model::weights::{StoredTokens, write_quantized};
 use model::{BaseModel, ExportNotes, ModelReference};
 use protocol::SamplerName;
 use serde_json::{Value, json};
+use txt2img::Trajectory;
 use txt2img::denoiser::GuidedUNet;
-use txt2img::sampler::{Churn, Settings, StepNoise, Walk, sampler};
+use txt2img::sampler::{Settings, StepNoise, Walk, algorithm};
+use txt2img::schedule::ScheduleOptions;
 
 const F32_CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -20,6 +22,12 @@ struct NoNoise;
 impl StepNoise for NoNoise {
     fn next(&mut self) -> Tensor {
         Tensor::zeros([1, 4, 16, 16], F32_CPU)
+    }
+
+    fn skip(&mut self) {}
+
+    fn between(&mut self, _: f64, _: f64) -> Tensor {
+        self.next()
     }
 }
 
@@ -56,19 +64,18 @@ fn draw(base: &BaseModel) -> [Tensor; 2] {
         no_grad(|| text.forward(&ids, kind))
     };
     let mut guided = GuidedUNet::new(&unet, &schedule, &states(0), &states(100), 7.0, kind);
-    let algorithm = sampler(SamplerName::Euler);
-    let trajectory = algorithm.trajectory(&schedule, 3);
-    let churn = Churn { amount: 0.0, sigma_min: 0.0, sigma_max: f64::INFINITY, noise: 1.0 };
+    let name = SamplerName::Euler;
+    let trajectory = Trajectory::new(name.into(), &schedule, 3, &ScheduleOptions::default());
     let mut walk = Walk {
         denoiser: &mut guided,
         noise: &mut NoNoise,
         trajectory: &trajectory,
-        settings: Settings { eta: None, churn },
+        schedule: &schedule,
+        settings: Settings::of(name.row()),
         on_step: &mut |_| {},
     };
     let start = (Tensor::arange(4 * 16 * 16, F32_CPU) * 0.7).sin().view([1, 4, 16, 16]);
-    let x = algorithm.first_latents(&start, &trajectory);
-    let latents = algorithm.sample(&mut walk, x).unwrap();
+    let latents = algorithm(name)(&mut walk, trajectory.first_latents(&start)).unwrap();
     let image = no_grad(|| vae.decode(&latents));
     [latents, image]
 }

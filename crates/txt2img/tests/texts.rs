@@ -33,6 +33,19 @@ fn an_empty_negative_prompt_has_no_line_and_an_unusual_eta_is_named() {
 }
 
 #[test]
+fn a_sampler_is_named_with_the_schedule_that_was_asked_for_and_its_eta_where_it_acts() {
+    let line = |sampler: &str, eta: f64| {
+        let params = params(&json!({"prompt": "cat", "sampler_name": sampler, "eta": eta}));
+        infotext(&params, 1, "m").lines().last().unwrap().to_owned()
+    };
+    assert!(line("k_dpmpp_2m_ka", 0.5).starts_with("Steps: 50, Sampler: DPM++ 2M Karras, CFG scale"));
+    assert!(line("k_dpmpp_2m_ka", 0.5).ends_with("Model: m"), "it takes no eta");
+    assert!(line("ddim", 0.5).ends_with("Model: m, Eta DDIM: 0.5"));
+    assert!(line("ddim", 0.0).ends_with("Model: m"));
+    assert!(line("DPM++ SDE", 0.0).ends_with("Model: m, Eta: 0.0"));
+}
+
+#[test]
 fn numbers_are_written_as_python_writes_them() {
     let written = [7.0, 0.35, 1e-5, 0.0001, 1.5e-7, 1e16, 123_456_789.0].map(python_json::float);
     assert_eq!(written, ["7.0", "0.35", "1e-05", "0.0001", "1.5e-07", "1e+16", "123456789.0"]);

@@ -21,7 +21,7 @@ fn a_wrong_request_is_refused_at_once_with_a_sentence_that_names_the_field() {
         (json!({"input": {"train": {}}}), "input.train.data_url is missing"),
         (json!({"input": {"inference": [{"steps": 3}]}}), "input.inference[0].prompt is missing"),
         (json!({"input": {"train": {"data_url": zip, "unet_resolution": 100}}}), "a multiple of 64 from 64 to 1024"),
-        (json!({"input": {"inference": [{"prompt": "p", "sampler_name": "Eular"}]}}), "one of Euler, Euler a"),
+        (json!({"input": {"inference": [{"prompt": "p", "sampler_name": "Eular"}]}}), "one of DPM++ 2M, DPM++ SDE, "),
         (json!({"input": []}), "input is a list"),
         (json!({}), "input is missing"),
     ];

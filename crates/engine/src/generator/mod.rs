@@ -14,6 +14,9 @@ use tch::Tensor;
 pub trait Generator {
     /// The next tensor of the stream: f32 on the CPU, of this shape.
     fn normal(&mut self, shape: &[i64]) -> Tensor;
+
+    /// Passes over the tensor that [`Generator::normal`] would give for this shape, without computing it.
+    fn skip(&mut self, shape: &[i64]);
 }
 
 /// Puts `numbers`, in row-major order, into a tensor.

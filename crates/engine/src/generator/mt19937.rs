@@ -62,6 +62,18 @@ impl Mt19937 {
         high << 32 | u64::from(self.next_u32())
     }
 
+    /// Passes over `count` words.
+    fn pass(&mut self, mut count: usize) {
+        while count > 0 {
+            if self.next == N {
+                self.twist();
+            }
+            let passed = count.min(N - self.next);
+            self.next += passed;
+            count -= passed;
+        }
+    }
+
     fn twist(&mut self) {
         for index in 0..N {
             let joined = (self.state[index] & 0x8000_0000) | (self.state[(index + 1) % N] & 0x7FFF_FFFF);
@@ -114,6 +126,15 @@ impl Generator for Mt19937 {
         let numbers =
             if count < BLOCK { (0..count).map(|_| self.single() as f32).collect() } else { self.blocks(count) };
         shaped(&numbers, shape)
+    }
+
+    fn skip(&mut self, shape: &[i64]) {
+        let count = element_count(shape);
+        if count < BLOCK {
+            (0..count).for_each(|_| _ = self.single());
+        } else {
+            self.pass(count + if count.is_multiple_of(BLOCK) { 0 } else { BLOCK });
+        }
     }
 }
 

@@ -49,8 +49,12 @@ impl Generator for Philox {
             let [first, second, ..] = philox(self.key, [self.offset, 0, element, 0]);
             numbers.push(box_muller(first, second));
         }
-        self.offset = self.offset.wrapping_add(1);
+        self.skip(shape);
         shaped(&numbers, shape)
+    }
+
+    fn skip(&mut self, _: &[i64]) {
+        self.offset = self.offset.wrapping_add(1);
     }
 }
 

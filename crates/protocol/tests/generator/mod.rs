@@ -60,7 +60,9 @@ impl Generator {
 
     fn item(&mut self) -> Map<String, Value> {
         let mut item = self.object(Txt2ImgParams::table());
+        // The rules that concern several fields: batch_size x n_iter, and the steps that a sampler needs.
         item.remove("n_iter");
+        item.remove("steps");
         item
     }
 

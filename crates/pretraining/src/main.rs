@@ -107,9 +107,6 @@ struct EmbedArgs {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
-    /// Embed the mean of so many of the run's newest states instead of its last model
-    #[arg(long, value_name = "STATES")]
-    average: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -237,9 +234,6 @@ fn train(args: &TrainArgs) -> Result<()> {
 
 fn embed(args: &EmbedArgs) -> Result<()> {
     let folder = RunFolder::open(&args.out)?;
-    if let Some(count) = args.average {
-        eprintln!("the mean of the averages after the steps {:?}", embedding::average(&folder, count)?);
-    }
     let size = embedding::embed(&folder, &args.file)?;
     eprintln!("{}: {size} bytes", args.file.display());
     Ok(())

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use engine::EngineError;
-use engine::tch::{TchError, Tensor};
+use engine::tch::TchError;
 use model::weights::named_tensors::NamedTensorFile;
 use training::stage::{Position, StageState};
 
@@ -15,8 +15,6 @@ use crate::tensors;
 
 /// States that are kept; beside them the one where the rate begins to fall, from which the run may be lengthened.
 const KEPT: usize = 2;
-/// What the name of an average has, between its trainee's and its weight's.
-pub const AVERAGE: &str = ".ema.";
 /// How many steps the whole run had when the state was written.
 const STEPS: &str = "steps";
 
@@ -75,27 +73,6 @@ impl States {
             };
         }
         Ok(None)
-    }
-
-    /// The mean of what the newest `count` states have as averages, by the names that [`StageState::state`] gives them; and the
-    /// steps of these states.
-    ///
-    /// # Errors
-    /// When one of them is damaged.
-    pub fn mean_averages(&self, count: usize) -> Result<(BTreeMap<String, Tensor>, Vec<u64>)> {
-        let mut sums: BTreeMap<String, Tensor> = BTreeMap::new();
-        let newest: Vec<(u64, PathBuf)> = self.all()?.into_iter().rev().take(count).collect();
-        for (_, path) in &newest {
-            let file = NamedTensorFile::open(path)?;
-            for name in file.names().into_iter().filter(|name| name.contains(AVERAGE)) {
-                let share = file.tensor(name)? / newest.len() as f64;
-                match sums.get_mut(name) {
-                    Some(sum) => *sum += share,
-                    None => drop(sums.insert(name.to_owned(), share)),
-                }
-            }
-        }
-        Ok((sums, newest.into_iter().map(|(step, _)| step).collect()))
     }
 
     /// All states by their step, the first one first.

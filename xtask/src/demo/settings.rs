@@ -46,13 +46,16 @@ fn items() -> Vec<Value> {
     OF_HER.iter().chain(&OF_OTHERS).zip(FIRST_SEED..).map(|(prompt, seed)| item(prompt, seed)).collect()
 }
 
-/// The job: the tutorial's, with fewer passes, for two cores, and a class that is to stay as it is.
+/// The job: the tutorial's, with fewer passes, for two cores, both networks trained together, which teaches a word that is new
+/// to a small text encoder more surely than one after the other, and a class that is to stay as it is.
 pub fn request(data_url: &str) -> Value {
     let train = json!({
         "data_url": data_url,
         "concept_name": "photo of a daiton woman",
+        "text_training": "joint_keep",
+        "unet_learning_rate": 1.5e-4,
         "unet_batch_size": 2,
-        "unet_epochs": 80,
+        "unet_epochs": 100,
         "class_prompt": "photo of a woman",
         "num_class_images": 24,
     });

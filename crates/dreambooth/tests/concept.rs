@@ -15,13 +15,16 @@ use serde_json::Value;
 use xtask::demo::{concept, settings};
 
 /// Enough pictures that one more or less hardly counts, few enough for a test.
-const MEASURED: ConceptSettings = ConceptSettings { prompts: 5, seeds: 2, renderings: None };
+const MEASURED: ConceptSettings = ConceptSettings { prompts: 3, seeds: 3, renderings: None };
 
 /// Trains in `folder`; gives the trained model's path.
 fn train(folder: &Path) -> String {
     let path = |name: &str| folder.join(name).display().to_string();
     let mut training = settings::request("")["input"]["train"].clone();
     training.as_object_mut().unwrap().remove("data_url");
+    // Half of the demo's passes and a third of its class pictures teach her well enough to be told from others.
+    training["unet_epochs"] = 50.into();
+    training["num_class_images"] = 8.into();
     fs::write(path("train.json"), training.to_string()).unwrap();
     fs::write(path("daiton.zip"), concept::zip(&concept::photos()).unwrap()).unwrap();
     let trained = Command::new(env!("CARGO_BIN_EXE_dreambooth"))
@@ -45,13 +48,13 @@ fn the_demos_training_teaches_the_doll_and_leaves_others_as_they_were() {
     let photos = |when: &str| report["learnt"]["concept"][when].as_f64().unwrap();
     let told = format!("renderings: {rendered:?}\nbefore: {before:?}\nafter: {after:?}\nphotos: {}", report["learnt"]);
 
-    assert_eq!((rendered.she, rendered.pictures), (10, 10), "the judge knows her: {told}");
-    // Measured: 0 of 10 before and 10 of 10 after, likenesses of -0.04 and 0.22. The margins leave room for the last bits of
+    assert_eq!((rendered.she, rendered.pictures), (9, 9), "the judge knows her: {told}");
+    // Measured: 0 of 9 before and 8 of 9 after, likenesses of -0.04 and 0.18. The margins leave room for the last bits of
     // another processor, which change pictures in detail, and for other pictures of equal worth.
-    assert!(before.likeness.she <= 2 && after.likeness.she >= 8, "she is drawn: {told}");
+    assert!(before.likeness.she <= 2 && after.likeness.she >= 6, "she is drawn: {told}");
     assert!(after.likeness.to_her > before.likeness.to_her + 0.15, "{told}");
     assert!(photos("after") < 0.85 * photos("before"), "her photos are learnt: {told}");
-    // Measured: 9 and 7 %.
+    // Measured: 8 and 5 % more.
     assert!(after.losses.other_women < 1.15 * before.losses.other_women, "women stay as they were: {told}");
     assert!(after.losses.others < 1.12 * before.losses.others, "the rest does: {told}");
 }

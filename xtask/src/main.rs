@@ -36,7 +36,7 @@ enum Task {
         #[arg(long, value_name = "DIR")]
         concepts: PathBuf,
         /// The sheet to write, .jpg or .png
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", value_parser = demo::files::picture_file)]
         sheet: PathBuf,
     },
     /// Pass the tests; further arguments go to `cargo test`

@@ -115,7 +115,7 @@ struct MeasureArgs {
     #[arg(long, value_name = "MODEL")]
     model: ModelReference,
     /// Gets a sheet of the first hundred pictures; beside it, as .txt, their captions
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_parser = picture_file)]
     sheet: Option<PathBuf>,
     /// Captions that are drawn, half of them held-out combinations
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
@@ -140,13 +140,13 @@ struct ConceptArgs {
     #[arg(long, value_name = "MODEL")]
     trained: Vec<ModelReference>,
     /// Gets what each model drew, the model before the training first; a row for each prompt
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_parser = picture_file)]
     sheet: Option<PathBuf>,
-    /// Prompts that are drawn
-    #[arg(long, default_value_t = 10)]
-    prompts: usize,
+    /// Prompts that are drawn, of the ten that there are
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10))]
+    prompts: u64,
     /// Pictures of each prompt
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: u64,
     /// Renderings that a classifier of attributes learns from; without, attributes are not read
     #[arg(long, value_parser = clap::value_parser!(u64).range(classifier::RENDERINGS_MIN..))]
@@ -164,6 +164,12 @@ struct MachineArgs {
     /// auto, cpu or cuda:N
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
+}
+
+/// A path whose ending names a format in which pictures are written: asked before hours of work, not after.
+fn picture_file(path: &str) -> std::result::Result<PathBuf, String> {
+    image::ImageFormat::from_path(path).map_err(|_| "end its name in .png or .jpg".to_owned())?;
+    Ok(path.into())
 }
 
 fn main() -> ExitCode {
@@ -261,7 +267,7 @@ fn measure_model(args: &MeasureArgs) -> Result<()> {
 fn measure_concept(args: &ConceptArgs) -> Result<()> {
     let device = engine::open_device(args.device)?;
     let base = BaseModel::open(&args.model)?;
-    let settings = ConceptSettings { prompts: args.prompts, seeds: args.seeds, renderings: args.renderings };
+    let settings = ConceptSettings { prompts: args.prompts as usize, seeds: args.seeds, renderings: args.renderings };
     let judge = Judge::new(&base, device, settings, &mut |line| eprintln!("{line}"))?;
     let mut figures = json!({ "renderings": judge.of_renderings() });
     let mut pictures = Vec::new();

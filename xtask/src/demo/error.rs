@@ -25,6 +25,12 @@ pub enum DemoError {
         /// Why.
         reason: String,
     },
+    /// There is nothing to train on.
+    #[error("{folder} holds nothing; put a folder of photos into it for each subject", folder = folder.display())]
+    Nothing {
+        /// The folder of subjects.
+        folder: PathBuf,
+    },
     /// The sample could not be served.
     #[error("no port on 127.0.0.1 is free for the sample pictures ({0}); is the loopback network up?")]
     Port(io::Error),

@@ -1,7 +1,7 @@
 //! What the demo leaves on the disk.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
@@ -32,6 +32,15 @@ pub fn create(folder: &Path) -> Result<(), DemoError> {
 /// When it cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
     fs::write(path, bytes).map_err(|source| DemoError::Io { action: "write", path: path.to_owned(), source })
+}
+
+/// A path whose ending names a format in which pictures are written: asked before the work, not after.
+///
+/// # Errors
+/// The remedy, for the command line's own sentence.
+pub fn picture_file(path: &str) -> Result<PathBuf, String> {
+    image::ImageFormat::from_path(path).map_err(|_| "end its name in .png or .jpg".to_owned())?;
+    Ok(path.into())
 }
 
 /// Writes a picture in the format of the path's ending.

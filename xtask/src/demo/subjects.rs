@@ -35,20 +35,25 @@ const PHOTO_SIDE: u32 = 512;
 /// # Errors
 /// One sentence with the remedy.
 pub fn run(root: &Path, concepts: &Path, path: &Path) -> Result<(), TaskError> {
+    let folders = inside(concepts)?;
+    if folders.is_empty() {
+        return Err(DemoError::Nothing { folder: concepts.to_owned() }.into());
+    }
     let binary = program::build(root)?;
-    Ok(draw_all(root, &binary, concepts, path)?)
+    Ok(draw_all(root, &binary, &folders, path)?)
 }
 
-fn draw_all(root: &Path, binary: &Path, concepts: &Path, path: &Path) -> Result<(), DemoError> {
-    let out = root.join("demo-out");
+fn draw_all(root: &Path, binary: &Path, folders: &[PathBuf], path: &Path) -> Result<(), DemoError> {
+    // What the demo itself left stays.
+    let (demo, out) = (root.join("demo-out"), root.join("demo-out/subjects"));
     empty(&out)?;
-    let service = Service::start(binary, &out.join("data"), &out.join("service.log"))?;
+    let service = Service::start(binary, &out.join("data"), &demo.join("service.log"))?;
     let client = Client::new(&service);
     let mut rows = Vec::new();
-    for folder in inside(concepts)? {
+    for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         eprintln!("{name}");
-        rows.push((format!("{name}: before, and after"), before_and_after(&client, &name, &folder, &out.join(&name))?));
+        rows.push((format!("{name}: before, and after"), before_and_after(&client, &name, folder, &out.join(&name))?));
     }
     drop(service);
     let sections: Vec<Section<'_>> = rows.iter().map(|(heading, pictures)| row(heading, pictures)).collect();

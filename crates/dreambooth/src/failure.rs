@@ -16,6 +16,7 @@ impl Failure {
     }
 
     /// The same with another exit code.
+    #[cfg(feature = "compute")]
     pub(crate) fn with_exit_code(self, exit_code: u8) -> Self {
         Self { exit_code, ..self }
     }

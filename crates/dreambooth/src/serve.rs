@@ -84,7 +84,7 @@ async fn work(args: &ServeArgs, _: &DataDir, _: JobStore, _: CancellationToken) 
     if args.role == Role::Api {
         return Ok(());
     }
-    Err(Failure::new("this build has no tensor engine; give --role api, or build with the feature compute".into()))
+    Err(Failure::new("this build has no tensor engine; give --role api, or build with the feature compute"))
 }
 
 /// A bound listener and everything the handlers share.
